@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * LUKS2 under a volume: the only user of libcryptsetup, which is loaded with dlopen() by the calls
+ * that need it (its load time is 1.3 ms, of which libcrypto is the most). What needs only to be
+ * known about a mapping is read from sysfs, without the library.
+ */
+
+#include "error.h"
+#include "id.h"
+#include "key.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct sd_mapping {
+	char name[SD_MAPPING_NAME_SIZE];
+	char node[64]; /* /dev/dm-N by the kernel's name, which exists without udev too */
+	dev_t devno;
+};
+
+enum sd_kdf {
+	SD_KDF_PBKDF2,	 /* 1000 iterations: for keys of 32 random bytes or more */
+	SD_KDF_ARGON2ID, /* capped at 64 MiB: for passphrases */
+};
+
+/*
+ * luksFormat on a volume's partition: random volume key, LUKS UUID = volume ID, label and subsystem
+ * "solodisk", sector size autodetected, one keyslot. Only prepare and erase call it.
+ */
+int sd_crypt_format(const char *device, const char *id, const struct sd_key *key, enum sd_kdf kdf,
+	struct sd_error *err);
+
+/*
+ * Opens the volume's mapping, or finds it open. An existing mapping counts only if its dm UUID
+ * (CRYPT-LUKS2-<LUKS UUID without dashes>-<name>) and its backing device are the expected ones;
+ * otherwise -EEXIST, err names both devices. -EPERM: the key opens no keyslot; -EINVAL: not LUKS2 or
+ * its UUID is not the volume ID. rotational decides on work queues and discards.
+ * *ret_was_open tells whether it was open before.
+ */
+int sd_crypt_open(const char *device, dev_t devno, const char *id, const struct sd_key *key,
+	bool rotational, struct sd_mapping *ret, bool *ret_was_open, struct sd_error *err);
+
+/*
+ * Whether the volume's mapping is open, from sysfs alone. Returns 1 (*ret filled), 0: not open. With
+ * devno non-zero it must lie on that device and have the right dm UUID, else -EEXIST as above; with
+ * devno 0 (the disk is gone) only the name counts.
+ */
+int sd_crypt_find(const char *id, dev_t devno, struct sd_mapping *ret, struct sd_error *err);
+
+/* Whether a key opens a keyslot, without opening the mapping: for rotation and for tests of a key. */
+int sd_crypt_check_key(const char *device, const char *id, const struct sd_key *key,
+	struct sd_error *err);
+
+/* Closes a mapping. -EBUSY: in use, never deferred. A mapping that is not there: 0. */
+int sd_crypt_close(const char *id, struct sd_error *err);
+
+/* Lets an open mapping grow to its partition. -ENOKEY: needs a key that is not given (NULL). */
+int sd_crypt_grow(const char *device, const char *id, const struct sd_key *key, struct sd_error *err);
+
+/*
+ * Crypto-erase: overwrites everything before the data offset with random bytes (O_DIRECT), flushes,
+ * reads back. device is the partition, already marked erasing. Never loads the header (crypt_load
+ * would repair a wiped one from its second copy): the length is 16 MiB, LUKS2's default data offset
+ * and what sd_crypt_format() sets. *ret_bytes: how much was overwritten.
+ */
+int sd_crypt_erase(const char *device, uint64_t *ret_bytes, struct sd_error *err);

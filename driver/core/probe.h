@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * What lies on a block device, by libblkid's low-level probing; its only user. Four answers, never a
+ * guess: found, nothing, more than one thing, could not tell. The last two are errors.
+ */
+
+#include "error.h"
+
+#include <stddef.h>
+
+struct sd_content {
+	char type[32];	/* "xfs", "ext4", "crypto_LUKS", "LVM2_member", "gpt", "dos", ... */
+	char uuid[64];	/* as libblkid prints it; empty: it has none */
+	char label[64]; /* empty: none */
+	char subsystem[64]; /* LUKS2 */
+};
+
+/*
+ * The one superblock on a partition or mapping. fd is open for reading and stays the caller's; path
+ * is for error texts. Returns 0; -ENODATA: nothing there; -ENOTUNIQ: signatures of several formats
+ * (err names two); -EIO and others: could not be read, so nothing is known.
+ */
+int sd_probe_content(int fd, const char *path, struct sd_content *ret, struct sd_error *err);
+
+/*
+ * Whether a whole device holds nothing that libblkid knows: superblocks (also with a bad checksum),
+ * partition tables (also a GPT without its protective MBR), RAID and volume manager members.
+ * Returns 0: nothing was found; -EEXIST: something is there, *ret and err name it; any other error:
+ * could not tell, which the caller treats as "not blank".
+ */
+int sd_probe_blank(int fd, const char *path, struct sd_content *ret, struct sd_error *err);

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * The on-disk mark: a GPT with one partition whose type says "solodisk's", whose GUID is the volume
+ * ID and whose name is the state. Reading is gpt.[ch]'s, writing libfdisk's (this is its only user).
+ */
+
+#include "disk.h"
+#include "error.h"
+#include "id.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define SD_PARTITION_TYPE "c2b0e314-76ad-4578-a8b0-a0c361a991d7"
+
+enum sd_state {
+	SD_STATE_PREPARING, /* being formatted; holds nothing */
+	SD_STATE_READY,	    /* formatted, never mounted for anyone */
+	SD_STATE_USED,	    /* has or had a tenant's data */
+	SD_STATE_ERASING,   /* being cleaned; must never be mounted */
+	SD_STATE_FAILED,    /* a step failed on the medium; for an operator */
+};
+
+const char *sd_state_name(enum sd_state state);
+
+struct sd_mark {
+	char id[SD_ID_SIZE];
+	enum sd_state state;
+	unsigned number;      /* partition number */
+	uint64_t start, size; /* of the partition, bytes */
+	bool needs_repair;    /* the copies differ, or one is torn, or the MBR is lost */
+	bool disk_grew;	      /* the table ends before the disk does */
+};
+
+/* A volume that was found: its disk's node is open and locked until sd_volume_close(). */
+struct sd_volume {
+	struct sd_disk disk;
+	int disk_fd; /* read-only, with the flock */
+	int lock;    /* LOCK_SH or LOCK_EX: what is held */
+	struct sd_mark mark;
+	char node[64]; /* the partition's node; "" until sd_volume_partition() */
+	dev_t devno;   /* the partition's */
+};
+#define SD_VOLUME_INIT { .disk_fd = -1 }
+
+/*
+ * Reads the mark of a disk whose node is open. Returns 0 (the mark may need repair); -ENOENT: nothing
+ * of ours there; -EUCLEAN: ours, but it cannot be used (a state that is no word, more partitions, a
+ * table that does not fit the disk), err says what and how to go on; other errors: could not be read.
+ */
+int sd_volume_read_mark(int fd, const struct sd_disk *disk, struct sd_mark *ret, struct sd_error *err);
+
+/*
+ * Finds a volume by its ID on the node's disks and takes that disk's flock (operation: LOCK_SH or
+ * LOCK_EX). With a wwid only the disk of that identity is read, and it must carry the ID; without
+ * one, all are, and two disks with the ID are refused. Repairs the mark under LOCK_EX if it needs it.
+ * Errors: -ENODEV: no such disk or volume here; -ENOTUNIQ: on two disks, or two disks with the wwid;
+ * -ESTALE: that disk carries another volume; -ETIMEDOUT: lock.
+ */
+int sd_volume_find(const char *id, const char *wwid, int operation, unsigned timeout_ms,
+	struct sd_volume *ret, struct sd_error *err);
+
+/* The same from a disk (of sd_disk_resolve()) whose volume is not known yet. -ENOENT: not ours. */
+int sd_volume_open(const struct sd_disk *disk, int operation, unsigned timeout_ms,
+	struct sd_volume *ret, struct sd_error *err);
+
+void sd_volume_close(struct sd_volume *volume); /* drops the flock; may be called twice */
+
+/* Changes the flock to LOCK_EX, and reads and compares the mark again (it is not atomic). */
+int sd_volume_lock_exclusive(struct sd_volume *volume, unsigned timeout_ms, struct sd_error *err);
+
+/*
+ * Makes sure that the kernel shows the partition exactly as the table has it (adds it with
+ * BLKPG_ADD_PARTITION when it is missing; -EUCLEAN when start or size differ) and fills node and
+ * devno. With udevd about, the node may come late: waits for it, a second at most.
+ */
+int sd_volume_partition(struct sd_volume *volume, struct sd_error *err);
+
+/*
+ * Writes the state (LOCK_EX held). The change must be one that the table in docs/design.md allows
+ * (-EINVAL). A write that failed is read back: 0 only when both copies are as meant.
+ */
+int sd_volume_set_state(struct sd_volume *volume, enum sd_state state, struct sd_error *err);
+
+/* erasing -> preparing under a new volume ID; a disk in preparing gets one too. LOCK_EX held. */
+int sd_volume_renew(struct sd_volume *volume, const char *new_id, struct sd_error *err);
+
+/*
+ * Makes the table on a disk that sd_disk_check_free() allowed, in state preparing, and adds the
+ * partition. fd is open for writing with flock LOCK_EX, which passes to ret->disk_fd as a duplicate.
+ */
+int sd_volume_create(int fd, const struct sd_disk *disk, const char *id, struct sd_volume *ret,
+	struct sd_error *err);
+
+/* The disk grew: moves the backup table and enlarges the partition, table and kernel. LOCK_EX held. */
+int sd_volume_grow(struct sd_volume *volume, struct sd_error *err);
+
+/*
+ * Gives the disk back: no partition, no table, nothing of solodisk; first and last MiB zeroed and
+ * flushed. LOCK_EX held, contents already erased or never used.
+ */
+int sd_volume_remove(struct sd_volume *volume, struct sd_error *err);
