@@ -10,11 +10,11 @@
 
 #define _cleanup_(f) __attribute__((cleanup(f)))
 
-#define DEFINE_CLEANUP(type, free_function)                                                        \
-	static inline void free_function##_cleanup(type *p)                                        \
-	{                                                                                          \
-		if (*p)                                                                            \
-			free_function(*p);                                                         \
+#define DEFINE_CLEANUP(type, free_function)                 \
+	static inline void free_function##_cleanup(type *p) \
+	{                                                   \
+		if (*p)                                     \
+			free_function(*p);                  \
 	}
 
 static inline void sd_cleanup_free(void *p)
@@ -46,17 +46,17 @@ static inline void sd_cleanup_closedir(DIR **d)
 #define _cleanup_closedir_ _cleanup_(sd_cleanup_closedir)
 
 /* Hands a pointer (or an fd) to the caller and disarms the cleanup. */
-#define sd_steal(p)                                                                                \
-	({                                                                                         \
-		__typeof__(p) stolen_ = (p);                                                       \
-		(p) = NULL;                                                                        \
-		stolen_;                                                                           \
+#define sd_steal(p)                          \
+	({                                   \
+		__typeof__(p) stolen_ = (p); \
+		(p) = NULL;                  \
+		stolen_;                     \
 	})
-#define sd_steal_fd(fd)                                                                            \
-	({                                                                                         \
-		int stolen_ = (fd);                                                                \
-		(fd) = -1;                                                                         \
-		stolen_;                                                                           \
+#define sd_steal_fd(fd)             \
+	({                          \
+		int stolen_ = (fd); \
+		(fd) = -1;          \
+		stolen_;            \
 	})
 
 #define SD_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))

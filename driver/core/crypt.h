@@ -22,7 +22,7 @@ struct sd_mapping {
 };
 
 enum sd_kdf {
-	SD_KDF_PBKDF2,	 /* 1000 iterations: for keys of 32 random bytes or more */
+	SD_KDF_PBKDF2,   /* 1000 iterations: for keys of 32 random bytes or more */
 	SD_KDF_ARGON2ID, /* capped at 64 MiB: for passphrases */
 };
 
@@ -31,7 +31,7 @@ enum sd_kdf {
  * "solodisk", sector size autodetected, one keyslot. Only prepare and erase call it.
  */
 int sd_crypt_format(const char *device, const char *id, const struct sd_key *key, enum sd_kdf kdf,
-	struct sd_error *err);
+        struct sd_error *err);
 
 /*
  * Opens the volume's mapping, or finds it open. An existing mapping counts only if its dm UUID
@@ -41,7 +41,7 @@ int sd_crypt_format(const char *device, const char *id, const struct sd_key *key
  * *ret_was_open tells whether it was open before.
  */
 int sd_crypt_open(const char *device, dev_t devno, const char *id, const struct sd_key *key,
-	bool rotational, struct sd_mapping *ret, bool *ret_was_open, struct sd_error *err);
+        bool rotational, struct sd_mapping *ret, bool *ret_was_open, struct sd_error *err);
 
 /*
  * Whether the volume's mapping is open, from sysfs alone. Returns 1 (*ret filled), 0: not open. With
@@ -51,14 +51,15 @@ int sd_crypt_open(const char *device, dev_t devno, const char *id, const struct 
 int sd_crypt_find(const char *id, dev_t devno, struct sd_mapping *ret, struct sd_error *err);
 
 /* Whether a key opens a keyslot, without opening the mapping: for rotation and for tests of a key. */
-int sd_crypt_check_key(const char *device, const char *id, const struct sd_key *key,
-	struct sd_error *err);
+int sd_crypt_check_key(
+        const char *device, const char *id, const struct sd_key *key, struct sd_error *err);
 
 /* Closes a mapping. -EBUSY: in use, never deferred. A mapping that is not there: 0. */
 int sd_crypt_close(const char *id, struct sd_error *err);
 
 /* Lets an open mapping grow to its partition. -ENOKEY: needs a key that is not given (NULL). */
-int sd_crypt_grow(const char *device, const char *id, const struct sd_key *key, struct sd_error *err);
+int sd_crypt_grow(
+        const char *device, const char *id, const struct sd_key *key, struct sd_error *err);
 
 /*
  * Crypto-erase: overwrites everything before the data offset with random bytes (O_DIRECT), flushes,

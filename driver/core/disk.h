@@ -11,10 +11,10 @@
 #include <sys/types.h>
 
 struct sd_disk {
-	char name[32];	      /* the kernel's: nvme0n1 */
-	char node[64];	      /* /dev/nvme0n1, below the root prefix */
+	char name[32]; /* the kernel's: nvme0n1 */
+	char node[64]; /* /dev/nvme0n1, below the root prefix */
 	dev_t devno;
-	uint64_t size;	      /* bytes */
+	uint64_t size;        /* bytes */
 	unsigned sector_size; /* logical, bytes */
 	/*
 	 * Hardware identity, "" where the disk has none that counts: sysfs' wwid (NVMe eui/nguid, SCSI

@@ -15,20 +15,23 @@ struct sd_error {
 	char text[1000];
 };
 
-#define SD_ERROR_INIT { 0, "" }
+#define SD_ERROR_INIT \
+	{             \
+		0, "" \
+	}
 
 /*
  * Notes an error. code is a positive errno; the text replaces any older one. err may be NULL (the
  * caller decides by the code alone). Returns -code, for "return sd_error_set(err, ENOENT, ...)".
  */
 int sd_error_set(struct sd_error *err, int code, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+        __attribute__((format(printf, 3, 4)));
 
 /*
  * As sd_error_set(), with ": <strerror(code)>" behind the text.
  */
 int sd_error_errno(struct sd_error *err, int code, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+        __attribute__((format(printf, 3, 4)));
 
 /*
  * Puts "text: " before the text of an error that is set; the code stays. Returns -err->code.

@@ -18,8 +18,8 @@ bool sd_filesystem_is_known(const char *type);
  * nothing has to be mounted. keep_fd stays open in mkfs (the disk's lock outlives a killed parent;
  * -1: none). timeout 0: none. poll as in struct sd_spawn.
  */
-int sd_filesystem_make(const char *device, const char *type, const char *id, int keep_fd,
-	struct sd_error *err);
+int sd_filesystem_make(
+        const char *device, const char *type, const char *id, int keep_fd, struct sd_error *err);
 
 /*
  * Checks that the device holds the filesystem of this volume: a known type, its UUID the volume ID
@@ -27,7 +27,7 @@ int sd_filesystem_make(const char *device, const char *type, const char *id, int
  * Fills ret_type (at least 16 bytes). -EMEDIUMTYPE: another type, -ESTALE: another UUID.
  */
 int sd_filesystem_check(const char *device, const char *id, const char *expected, char *ret_type,
-	struct sd_error *err);
+        struct sd_error *err);
 
 /* Grows a mounted filesystem to its device, by ioctl. dir is the stage. 0 also when nothing to do. */
 int sd_filesystem_grow(const char *dir, const char *type, const char *device, struct sd_error *err);

@@ -47,11 +47,12 @@ struct sd_gpt {
  * backup is looked for where the primary says, else in the last sector. Returns 0 whatever is found,
  * a negative errno when the disk could not be read (never a guess).
  */
-int sd_gpt_read(int fd, uint64_t size, unsigned sector_size, struct sd_gpt *ret, struct sd_error *err);
+int sd_gpt_read(
+        int fd, uint64_t size, unsigned sector_size, struct sd_gpt *ret, struct sd_error *err);
 
 /* The same on bytes in memory: for tests and the fuzzer. */
 void sd_gpt_parse_header(const unsigned char *sector, unsigned sector_size, uint64_t lba,
-	uint64_t sectors, struct sd_gpt_copy *ret);
+        uint64_t sectors, struct sd_gpt_copy *ret);
 
 /* Whether the two copies say the same. */
 bool sd_gpt_agrees(const struct sd_gpt *gpt);

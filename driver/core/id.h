@@ -7,9 +7,9 @@
 
 #include <stdbool.h>
 
-#define SD_ID_SIZE 37		   /* with the NUL */
-#define SD_MAPPING_NAME_SIZE 48	   /* "solodisk-" and 32 digits */
-#define SD_PV_NAME_SIZE 48	   /* "solodisk." and the ID */
+#define SD_ID_SIZE 37                 /* with the NUL */
+#define SD_MAPPING_NAME_SIZE 48       /* "solodisk-" and 32 digits */
+#define SD_PV_NAME_SIZE 48            /* "solodisk." and the ID */
 #define SD_PV_NAME_PREFIX "solodisk." /* a dot cannot occur in an inline volume's name */
 
 /* Whether text is exactly a volume ID in its one spelling. */

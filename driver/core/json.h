@@ -52,12 +52,12 @@ int sd_json_append(sd_json *array, sd_json *value);
  * Reading. The first three return 1 when the key is there and of the type (*ret set; a string or
  * value belongs to the object), 0 when it is absent, -EINVAL (err names the key) when of another type.
  */
-int sd_json_get_string(const sd_json *object, const char *key, const char **ret,
-	struct sd_error *err);
+int sd_json_get_string(
+        const sd_json *object, const char *key, const char **ret, struct sd_error *err);
 int sd_json_get_bool(const sd_json *object, const char *key, int *ret, struct sd_error *err);
 int sd_json_get_int(const sd_json *object, const char *key, int64_t *ret, struct sd_error *err);
 sd_json *sd_json_get(const sd_json *object, const char *key); /* NULL: absent; borrowed */
-const char *sd_json_as_string(const sd_json *value);	      /* NULL: not a string; borrowed */
+const char *sd_json_as_string(const sd_json *value);          /* NULL: not a string; borrowed */
 int sd_json_is_object(const sd_json *value);
 int sd_json_is_array(const sd_json *value);
 size_t sd_json_size(const sd_json *array);
@@ -65,5 +65,5 @@ sd_json *sd_json_at(const sd_json *array, size_t index); /* borrowed */
 
 /* Calls f for each key of an object until it returns non-zero; returns that, or 0. */
 int sd_json_each(const sd_json *object,
-	int (*f)(const char *key, const sd_json *value, void *data, struct sd_error *err), void *data,
-	struct sd_error *err);
+        int (*f)(const char *key, const sd_json *value, void *data, struct sd_error *err),
+        void *data, struct sd_error *err);

@@ -10,14 +10,17 @@
 
 #include <stddef.h>
 
-#define SD_KEY_MIN_SIZE 32   /* bytes; a shorter one is refused (DESIGN section 6) */
+#define SD_KEY_MIN_SIZE 32 /* bytes; a shorter one is refused (DESIGN section 6) */
 #define SD_KEY_MAX_SIZE 4096
 
 struct sd_key {
 	unsigned char *data; /* NULL: none */
 	size_t size;
 };
-#define SD_KEY_INIT { NULL, 0 }
+#define SD_KEY_INIT     \
+	{               \
+		NULL, 0 \
+	}
 
 /* Copies size bytes into protected memory of its own. */
 int sd_key_copy(const void *data, size_t size, struct sd_key *ret, struct sd_error *err);

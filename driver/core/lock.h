@@ -14,11 +14,12 @@
  * holder's entry in the file ("mount"). Waits timeout_ms at most: -ETIMEDOUT, err names the holder.
  * The lock is held while *ret_fd, which the caller owns, is open.
  */
-int sd_lock_volume(const char *id, const char *who, unsigned timeout_ms, int *ret_fd,
-	struct sd_error *err);
+int sd_lock_volume(
+        const char *id, const char *who, unsigned timeout_ms, int *ret_fd, struct sd_error *err);
 
 /*
  * flock(fd, LOCK_SH or LOCK_EX) on a whole disk's open node, with the same bound and errors. A
  * change from SH to EX is not atomic: read the disk again after it. path is for the error text.
  */
-int sd_lock_disk(int fd, int operation, const char *path, unsigned timeout_ms, struct sd_error *err);
+int sd_lock_disk(
+        int fd, int operation, const char *path, unsigned timeout_ms, struct sd_error *err);

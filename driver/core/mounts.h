@@ -50,7 +50,7 @@ int sd_mounts_check_options(const char *type, const char *options, struct sd_err
  * parent_unbindable false: dir was made by kubelet; its parent is left as it is.
  */
 int sd_mounts_stage(const char *node, dev_t devno, const char *type, const char *options,
-	const char *dir, bool parent_unbindable, bool *ret_was_staged, struct sd_error *err);
+        const char *dir, bool parent_unbindable, bool *ret_was_staged, struct sd_error *err);
 
 /*
  * Binds data/ of a stage to target without a writable window: openat2 (BENEATH, NO_SYMLINKS, NO_XDEV),
@@ -59,7 +59,7 @@ int sd_mounts_stage(const char *node, dev_t devno, const char *type, const char 
  * must exist. Already bound with the same read-only-ness: 0 and *ret_was_bound. Another mount at target: -EBUSY.
  */
 int sd_mounts_bind_data(const char *stage, dev_t devno, const char *target, bool read_only,
-	bool *ret_was_bound, struct sd_error *err);
+        bool *ret_was_bound, struct sd_error *err);
 
 /* Verifies the result: the mount at target is data/ of this device, and read-only as wanted. */
 int sd_mounts_verify(const char *target, dev_t devno, bool read_only, struct sd_error *err);

@@ -26,15 +26,15 @@ struct sd_secret {
 
 struct sd_options {
 	char volume_id[SD_ID_SIZE]; /* "" when only device is given */
-	char *device;		    /* a path; by hand only */
-	char *wwid;		    /* NULL: not demanded */
-	bool luks;		    /* encryption: luks2 */
+	char *device;               /* a path; by hand only */
+	char *wwid;                 /* NULL: not demanded */
+	bool luks;                  /* encryption: luks2 */
 	enum sd_key_source key_source;
 	char *key_name;
 	char *mount_options; /* NULL: none */
-	char *fs_type;	     /* NULL: any */
-	bool read_only;	     /* of the bind */
-	char *pv_name;	     /* kubernetes.io/pvOrVolumeName; NULL: called by hand */
+	char *fs_type;       /* NULL: any */
+	bool read_only;      /* of the bind */
+	char *pv_name;       /* kubernetes.io/pvOrVolumeName; NULL: called by hand */
 	struct sd_secret *secrets;
 	size_t n_secrets;
 };

@@ -11,9 +11,9 @@
 #include <stddef.h>
 
 struct sd_content {
-	char type[32];	/* "xfs", "ext4", "crypto_LUKS", "LVM2_member", "gpt", "dos", ... */
-	char uuid[64];	/* as libblkid prints it; empty: it has none */
-	char label[64]; /* empty: none */
+	char type[32];      /* "xfs", "ext4", "crypto_LUKS", "LVM2_member", "gpt", "dos", ... */
+	char uuid[64];      /* as libblkid prints it; empty: it has none */
+	char label[64];     /* empty: none */
 	char subsystem[64]; /* LUKS2 */
 };
 

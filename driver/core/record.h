@@ -15,13 +15,13 @@
 
 struct sd_record {
 	char id[SD_ID_SIZE];
-	char *stage;	    /* directory; NULL: not staged by us */
+	char *stage;        /* directory; NULL: not staged by us */
 	bool stage_is_ours; /* made by mount (attach: false), so the last unmount takes it away */
-	char *pv_name;	    /* the name that the stage was made under; NULL: by hand */
+	char *pv_name;      /* the name that the stage was made under; NULL: by hand */
 	/* The call in flight: a target (mount) or a stage (mountdevice) that is to be undone if the
 	 * call did not finish. call is the front's token, "" when nothing is in flight. */
 	char call[33];
-	char *doing; /* the target or stage directory of that call */
+	char *doing;    /* the target or stage directory of that call */
 	bool committed; /* the call finished its work; only its own front may still undo it */
 	char **targets;
 	size_t n_targets;

@@ -15,10 +15,12 @@ void sd_root_set(const char *prefix);
 const char *sd_root(void);
 
 /* Makes prefix + formatted path in buf. Returns 0 or -ENAMETOOLONG. */
-int sd_root_path(char *buf, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+int sd_root_path(char *buf, size_t size, const char *fmt, ...)
+        __attribute__((format(printf, 3, 4)));
 
 /*
  * Reads the first line of a small file (a sysfs attribute) below the prefix into buf, without white
  * space around it. Returns 0, or a negative errno (-ENOENT: no such attribute) with buf empty.
  */
-int sd_root_read(char *buf, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+int sd_root_read(char *buf, size_t size, const char *fmt, ...)
+        __attribute__((format(printf, 3, 4)));

@@ -18,8 +18,8 @@
 
 enum sd_state {
 	SD_STATE_PREPARING, /* being formatted; holds nothing */
-	SD_STATE_READY,	    /* formatted, never mounted for anyone */
-	SD_STATE_USED,	    /* has or had a tenant's data */
+	SD_STATE_READY,     /* formatted, never mounted for anyone */
+	SD_STATE_USED,      /* has or had a tenant's data */
 	SD_STATE_ERASING,   /* being cleaned; must never be mounted */
 	SD_STATE_FAILED,    /* a step failed on the medium; for an operator */
 };
@@ -32,7 +32,7 @@ struct sd_mark {
 	unsigned number;      /* partition number */
 	uint64_t start, size; /* of the partition, bytes */
 	bool needs_repair;    /* the copies differ, or one is torn, or the MBR is lost */
-	bool disk_grew;	      /* the table ends before the disk does */
+	bool disk_grew;       /* the table ends before the disk does */
 };
 
 /* A volume that was found: its disk's node is open and locked until sd_volume_close(). */
@@ -44,14 +44,18 @@ struct sd_volume {
 	char node[64]; /* the partition's node; "" until sd_volume_partition() */
 	dev_t devno;   /* the partition's */
 };
-#define SD_VOLUME_INIT { .disk_fd = -1 }
+#define SD_VOLUME_INIT        \
+	{                     \
+		.disk_fd = -1 \
+	}
 
 /*
  * Reads the mark of a disk whose node is open. Returns 0 (the mark may need repair); -ENOENT: nothing
  * of ours there; -EUCLEAN: ours, but it cannot be used (a state that is no word, more partitions, a
  * table that does not fit the disk), err says what and how to go on; other errors: could not be read.
  */
-int sd_volume_read_mark(int fd, const struct sd_disk *disk, struct sd_mark *ret, struct sd_error *err);
+int sd_volume_read_mark(
+        int fd, const struct sd_disk *disk, struct sd_mark *ret, struct sd_error *err);
 
 /*
  * Finds a volume by its ID on the node's disks and takes that disk's flock (operation: LOCK_SH or
@@ -61,11 +65,11 @@ int sd_volume_read_mark(int fd, const struct sd_disk *disk, struct sd_mark *ret,
  * -ESTALE: that disk carries another volume; -ETIMEDOUT: lock.
  */
 int sd_volume_find(const char *id, const char *wwid, int operation, unsigned timeout_ms,
-	struct sd_volume *ret, struct sd_error *err);
+        struct sd_volume *ret, struct sd_error *err);
 
 /* The same from a disk (of sd_disk_resolve()) whose volume is not known yet. -ENOENT: not ours. */
 int sd_volume_open(const struct sd_disk *disk, int operation, unsigned timeout_ms,
-	struct sd_volume *ret, struct sd_error *err);
+        struct sd_volume *ret, struct sd_error *err);
 
 void sd_volume_close(struct sd_volume *volume); /* drops the flock; may be called twice */
 
@@ -93,7 +97,7 @@ int sd_volume_renew(struct sd_volume *volume, const char *new_id, struct sd_erro
  * partition. fd is open for writing with flock LOCK_EX, which passes to ret->disk_fd as a duplicate.
  */
 int sd_volume_create(int fd, const struct sd_disk *disk, const char *id, struct sd_volume *ret,
-	struct sd_error *err);
+        struct sd_error *err);
 
 /* The disk grew: moves the backup table and enlarges the partition, table and kernel. LOCK_EX held. */
 int sd_volume_grow(struct sd_volume *volume, struct sd_error *err);
