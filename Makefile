@@ -38,7 +38,7 @@ ifdef WERROR
 WARNINGS += -Werror
 endif
 
-CPPFLAGS += -D_GNU_SOURCE -DSD_VERSION='"$(VERSION)"' -Idriver/core -Idriver
+CPPFLAGS += -D_GNU_SOURCE -DSD_VERSION='"$(VERSION)"' -iquote driver/core -iquote driver
 ALL_CFLAGS := -std=gnu11 $(OPTIMIZE) $(WARNINGS) $(HARDENING) $(SANITIZERS) \
 	-ffunction-sections -fdata-sections -MMD -MP $(call pkg,--cflags,$(PKGS)) $(CFLAGS)
 ALL_LDFLAGS := -Wl,-z,relro,-z,now,--gc-sections,--as-needed $(SANITIZERS) $(LDFLAGS)
