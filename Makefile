@@ -45,7 +45,8 @@ ALL_LDFLAGS := -Wl,-z,relro,-z,now,--gc-sections,--as-needed $(SANITIZERS) $(LDF
 LIBS := $(call pkg,--libs,$(PKGS)) -ldl
 
 CORE := $(patsubst %.c,$(B)/%.o,$(wildcard driver/core/*.c))
-WORKER := $(patsubst %.c,$(B)/%.o,$(filter-out driver/front.c,$(wildcard driver/*.c)))
+FRONT := $(wildcard driver/front*.c)
+WORKER := $(patsubst %.c,$(B)/%.o,$(filter-out $(FRONT),$(wildcard driver/*.c)))
 TOOL := $(patsubst %.c,$(B)/%.o,$(wildcard bootstrap/*.c))
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 
@@ -66,10 +67,10 @@ $(B)/libcore.a: $(CORE)
 
 # The front: static, libc only, so that it starts in half a millisecond and in a root without libraries.
 # It is never built with sanitizers: ASan cannot be linked statically.
-$(FRONT_BIN): driver/front.c Makefile
+$(FRONT_BIN): $(FRONT) $(wildcard driver/front*.h) driver/core/cleanup.h Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(filter-out $(SANITIZERS),$(ALL_CFLAGS)) -MF $(B)/front.d -static \
-		-Wl,-z,relro,-z,now,--gc-sections -o $@ $<
+	$(CC) $(CPPFLAGS) $(filter-out $(SANITIZERS) -MMD -MP,$(ALL_CFLAGS)) -static \
+		-Wl,-z,relro,-z,now,--gc-sections -o $@ $(FRONT)
 
 $(WORKER_BIN): $(WORKER) $(B)/libcore.a
 	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
