@@ -247,6 +247,13 @@ const char *sd_json_as_string(const sd_json *value)
 	return json_string_value(value);
 }
 
+int sd_json_is_text(const char *text)
+{
+	_cleanup_json_ sd_json *json = json_string(text);
+
+	return json != NULL;
+}
+
 int sd_json_is_object(const sd_json *value)
 {
 	return json_is_object(value);

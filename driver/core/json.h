@@ -58,6 +58,7 @@ int sd_json_get_bool(const sd_json *object, const char *key, int *ret, struct sd
 int sd_json_get_int(const sd_json *object, const char *key, int64_t *ret, struct sd_error *err);
 sd_json *sd_json_get(const sd_json *object, const char *key); /* NULL: absent; borrowed */
 const char *sd_json_as_string(const sd_json *value);          /* NULL: not a string; borrowed */
+int sd_json_is_text(const char *text); /* whether it is valid UTF-8, so that JSON can carry it */
 int sd_json_is_object(const sd_json *value);
 int sd_json_is_array(const sd_json *value);
 size_t sd_json_size(const sd_json *array);

@@ -106,6 +106,7 @@ static int from_json(const sd_json *json, struct sd_record *record, struct sd_er
 {
 	const char *call = "";
 	int ours = 0;
+	int is_new = 0;
 	int committed = 0;
 	int r;
 
@@ -120,6 +121,7 @@ static int from_json(const sd_json *json, struct sd_record *record, struct sd_er
 		return sd_error_set(err, EINVAL, "\"call\" is too long");
 	memcpy(record->call, call, strlen(call) + 1);
 	record->stage_is_ours = ours;
+	record->stage_is_new = is_new;
 	record->committed = committed;
 	return read_targets(json, record, err);
 }
@@ -162,6 +164,7 @@ static sd_json *to_json(const struct sd_record *record)
 	r |= sd_json_set(json, "targets", targets);
 	r |= sd_json_set_string(json, "call", record->call);
 	r |= sd_json_set_string(json, "doing", record->doing);
+	r |= sd_json_set_bool(json, "stageIsNew", record->stage_is_new);
 	r |= sd_json_set_bool(json, "committed", record->committed);
 	if (r < 0) {
 		sd_json_free(json);
