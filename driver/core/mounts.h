@@ -17,6 +17,8 @@ struct sd_mount {
 	char *root;   /* which directory of the filesystem: "/" for a stage, "/data" for a target */
 	dev_t devno;
 	int id;
+	bool read_only;  /* this mount, not the filesystem */
+	bool unbindable; /* its propagation */
 };
 struct sd_mount_list {
 	struct sd_mount *mount;
@@ -35,6 +37,12 @@ int sd_mounts_of_device(dev_t devno, struct sd_mount_list *ret, struct sd_error 
  */
 int sd_mounts_at(const char *dir, struct sd_mount *ret, struct sd_error *err);
 void sd_mount_clear(struct sd_mount *mount);
+
+/*
+ * Whether a device is gone for good: the kernel no longer shows it, or it is a mapping over one that
+ * the kernel no longer shows. A mount of it may still be there. From sysfs, without any I/O.
+ */
+bool sd_mounts_device_is_gone(dev_t devno);
 
 /*
  * Mount options of a volume as in fstab: refuses what is not on the allow-list (-EINVAL names it), for
