@@ -14,9 +14,11 @@
 bool sd_filesystem_is_known(const char *type);
 
 /*
- * Runs mkfs on a device of ours: UUID = volume ID, and data/ made in it by mkfs itself, so that
- * nothing has to be mounted. keep_fd stays open in mkfs (the disk's lock outlives a killed parent;
- * -1: none). timeout 0: none. poll as in struct sd_spawn.
+ * Runs mkfs on a device of ours: UUID = volume ID, and data/ (root's, 0755) made in it by mkfs itself,
+ * so that nothing has to be mounted. Only prepare and erase call it, on a volume that is marked
+ * preparing: the first and last MiB are zeroed before, and mkfs is not forced over what is still seen
+ * then. keep_fd stays open in mkfs (the disk's lock outlives a killed parent; -1: none).
+ * -ENOSPC: the device is too small for this type (nothing was written); -EBUSY: it is in use.
  */
 int sd_filesystem_make(
         const char *device, const char *type, const char *id, int keep_fd, struct sd_error *err);
@@ -29,7 +31,11 @@ int sd_filesystem_make(
 int sd_filesystem_check(const char *device, const char *id, const char *expected, char *ret_type,
         struct sd_error *err);
 
-/* Grows a mounted filesystem to its device, by ioctl. dir is the stage. 0 also when nothing to do. */
+/*
+ * Grows a mounted filesystem to its device, by ioctl. dir is the stage; when it does not carry the
+ * device nothing is done (-ESTALE), since it would be the node's own filesystem that is grown. 0 also
+ * when there is nothing to do.
+ */
 int sd_filesystem_grow(const char *dir, const char *type, const char *device, struct sd_error *err);
 
 /*
@@ -39,5 +45,8 @@ int sd_filesystem_grow(const char *dir, const char *type, const char *device, st
  */
 int sd_filesystem_fail_fast(const char *type, dev_t devno, struct sd_error *err);
 
-/* Cuts a mounted filesystem off its dead disk (FS_IOC_SHUTDOWN), so that unmounting it returns. */
+/*
+ * Cuts a mounted filesystem off its dead disk (FS_IOC_SHUTDOWN), so that unmounting it returns. type
+ * may be NULL. -ENOTCONN: dir is no mount point. 0 also when it was cut off before.
+ */
 int sd_filesystem_shutdown(const char *dir, const char *type, struct sd_error *err);
