@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "crypt.h"
+#include "cleanup.h"
+#include "crypt_library.h"
+#include "crypt_private.h"
+#include "device.h"
+#include "probe.h"
+#include "root.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#define VOLUME_KEY_SIZE 64 /* AES-256 in XTS mode takes two keys */
+#define ARGON2_MEMORY_KB (64 * 1024)
+#define ARGON2_MOST_THREADS 4
+#define LARGEST_SECTOR 4096
+
+/* A handle of the library with its owner, so that it can be freed when its block is left. */
+struct handle {
+	struct sd_cryptsetup *lib;
+	struct crypt_device *cd;
+};
+
+static void handle_free(struct handle *handle)
+{
+	if (handle->cd)
+		handle->lib->crypt_free(handle->cd);
+}
+#define _cleanup_handle_ _cleanup_(handle_free)
+
+static int handle_open(const char *device, struct handle *handle, struct sd_error *err)
+{
+	int r;
+
+	r = sd_cryptsetup_load(&handle->lib, err);
+	if (r < 0)
+		return r;
+	r = handle->lib->crypt_init(&handle->cd, device);
+	return r < 0 ? sd_cryptsetup_error(err, handle->lib, -r, "cannot open %s", device) : 0;
+}
+
+/*
+ * Before crypt_load, which may write: it restores a header copy that differs from the other one.
+ */
+static int check_is_ours(const char *device, const char *id, struct sd_error *err)
+{
+	_cleanup_close_ int fd = open(device, O_RDONLY | O_CLOEXEC);
+	struct sd_content content;
+	int r;
+
+	if (fd < 0)
+		return sd_error_errno(err, errno, "cannot open %s", device);
+	r = sd_probe_content(fd, device, &content, err);
+	if (r == -ENODATA)
+		return sd_error_set(err, EINVAL, "%s is not encrypted: it holds nothing", device);
+	if (r < 0)
+		return r;
+	if (strcmp(content.type, "crypto_LUKS") != 0)
+		return sd_error_set(
+		        err, EINVAL, "%s is not encrypted: it holds %s", device, content.type);
+	if (strcmp(content.uuid, id) != 0)
+		return sd_error_set(err, EINVAL,
+		        "the LUKS header on %s has the UUID %s, but the volume is %s: the partition "
+		        "table was copied over other content",
+		        device, content.uuid, id);
+	return 0;
+}
+
+static int handle_load(
+        const char *device, const char *id, struct handle *handle, struct sd_error *err)
+{
+	const char *uuid;
+	int r;
+
+	r = check_is_ours(device, id, err);
+	if (r == 0)
+		r = handle_open(device, handle, err);
+	if (r < 0)
+		return r;
+	r = handle->lib->crypt_load(handle->cd, CRYPT_LUKS2, NULL);
+	if (r < 0)
+		return sd_cryptsetup_error(
+		        err, handle->lib, EINVAL, "the LUKS2 header on %s cannot be used", device);
+	uuid = handle->lib->crypt_get_uuid(handle->cd);
+	if (!uuid || strcmp(uuid, id) != 0)
+		return sd_error_set(
+		        err, EINVAL, "the LUKS2 header on %s is not volume %s's", device, id);
+	return 0;
+}
+
+/*
+ * A random key needs no stretching, only the salt: PBKDF2 at its least, as systemd does for its own
+ * random keys. A passphrase gets Argon2id with what a node under pressure can spare. Never measured:
+ * a benchmark takes a second, and with LUKS2's defaults up to 1 GiB.
+ */
+static int set_kdf(const struct handle *handle, enum sd_kdf kdf, struct sd_error *err)
+{
+	struct crypt_pbkdf_type pbkdf = {
+		.type = CRYPT_KDF_PBKDF2,
+		.hash = "sha256",
+		.iterations = 1000,
+		.flags = CRYPT_PBKDF_NO_BENCHMARK,
+	};
+	int r;
+
+	if (kdf == SD_KDF_ARGON2ID) {
+		long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+		pbkdf.type = CRYPT_KDF_ARGON2ID;
+		pbkdf.iterations = 4;
+		pbkdf.max_memory_kb = ARGON2_MEMORY_KB;
+		pbkdf.parallel_threads = cpus < 1    ? 1
+		        : cpus > ARGON2_MOST_THREADS ? ARGON2_MOST_THREADS
+		                                     : (uint32_t)cpus;
+	}
+	r = handle->lib->crypt_set_pbkdf_type(handle->cd, &pbkdf);
+	return r < 0 ? sd_cryptsetup_error(err, handle->lib, -r, "cannot set the key derivation")
+	             : 0;
+}
+
+static int add_keyslot(const struct handle *handle, const char *device, const struct sd_key *key,
+        enum sd_kdf kdf, struct sd_error *err)
+{
+	int r;
+
+	r = set_kdf(handle, kdf, err);
+	if (r < 0)
+		return r;
+	r = handle->lib->crypt_keyslot_add_by_volume_key(
+	        handle->cd, CRYPT_ANY_SLOT, NULL, 0, (const char *)key->data, key->size);
+	return r < 0
+	        ? sd_cryptsetup_error(err, handle->lib, -r, "cannot write a keyslot to %s", device)
+	        : 0;
+}
+
+int sd_crypt_format(const char *device, const char *id, const struct sd_key *key, enum sd_kdf kdf,
+        struct sd_error *err)
+{
+	struct crypt_params_luks2 params = {
+		.sector_size = 0, /* detect: 4096 where the disk is better off with it */
+		.label = "solodisk",
+		.subsystem = "solodisk",
+	};
+	_cleanup_handle_ struct handle handle = { 0 };
+	int r;
+
+	if (!sd_id_is_valid(id))
+		return sd_error_set(err, EINVAL, "\"%.50s\" is no volume ID", id);
+	if (kdf == SD_KDF_PBKDF2 && key->size < SD_KEY_MIN_SIZE)
+		return sd_error_set(err, EINVAL,
+		        "the key has %zu bytes; with fewer than %d only \"kdf: argon2id\" is allowed",
+		        key->size, SD_KEY_MIN_SIZE);
+	r = sd_device_wipe_edges(device, err);
+	if (r == 0)
+		r = handle_open(device, &handle, err);
+	if (r == 0)
+		r = set_kdf(&handle, kdf, err); /* also for the volume key's digest */
+	if (r < 0)
+		return r;
+	r = handle.lib->crypt_set_data_offset(handle.cd, SD_CRYPT_DATA_OFFSET / 512);
+	if (r == 0)
+		r = handle.lib->crypt_format(handle.cd, CRYPT_LUKS2, "aes", "xts-plain64", id, NULL,
+		        VOLUME_KEY_SIZE, &params);
+	if (r < 0)
+		return sd_cryptsetup_error(
+		        err, handle.lib, -r, "cannot write a LUKS2 header to %s", device);
+	return add_keyslot(&handle, device, key, kdf, err);
+}
+
+/* name NULL: only tries the key. */
+static int activate(const struct handle *handle, const char *device, const char *name,
+        const struct sd_key *key, uint32_t flags, struct sd_error *err)
+{
+	int r;
+
+	r = handle->lib->crypt_activate_by_passphrase(
+	        handle->cd, name, CRYPT_ANY_SLOT, (const char *)key->data, key->size, flags);
+	if (r >= 0)
+		return 0;
+	if (r == -EPERM)
+		return sd_error_set(err, EPERM, "the key opens no keyslot of %s", device);
+	if (r == -EBUSY)
+		return sd_error_set(err, EBUSY,
+		        "cannot open %s: it is mounted, or something else is mapped over it (lsblk %s)",
+		        device, device);
+	return sd_cryptsetup_error(err, handle->lib, -r, "cannot open %s", device);
+}
+
+/* Queues cost a fast disk more than they give; a rotating one gains from the sorted writes. */
+static uint32_t open_flags(bool rotational)
+{
+	return rotational ? 0
+	                  : CRYPT_ACTIVATE_NO_READ_WORKQUEUE | CRYPT_ACTIVATE_NO_WRITE_WORKQUEUE |
+	                CRYPT_ACTIVATE_ALLOW_DISCARDS;
+}
+
+int sd_crypt_open(const char *device, dev_t devno, const char *id, const struct sd_key *key,
+        bool rotational, struct sd_mapping *ret, bool *ret_was_open, struct sd_error *err)
+{
+	_cleanup_handle_ struct handle handle = { 0 };
+	char name[SD_MAPPING_NAME_SIZE];
+	int r;
+
+	r = sd_crypt_find(id, devno, ret, err);
+	if (r > 0)
+		*ret_was_open = true;
+	if (r != 0)
+		return r > 0 ? 0 : r;
+	r = handle_load(device, id, &handle, err);
+	if (r < 0)
+		return r;
+	sd_id_mapping_name(id, name);
+	r = activate(&handle, device, name, key, open_flags(rotational), err);
+	if (r < 0)
+		return r;
+	r = sd_crypt_find(id, devno, ret, err);
+	if (r == 0)
+		r = sd_error_set(
+		        err, EIO, "%s was opened, but the mapping %s is not there", device, name);
+	if (r < 0) {
+		(void)sd_crypt_close(id, NULL);
+		return r;
+	}
+	*ret_was_open = false;
+	return 0;
+}
+
+int sd_crypt_check_key(
+        const char *device, const char *id, const struct sd_key *key, struct sd_error *err)
+{
+	_cleanup_handle_ struct handle handle = { 0 };
+	int r;
+
+	r = handle_load(device, id, &handle, err);
+	return r < 0 ? r : activate(&handle, device, NULL, key, 0, err);
+}
+
+/* By how much the partition is larger than what the mapping shows of it. */
+static int missing_bytes(
+        const char *device, const struct sd_mapping *mapping, uint64_t *ret, struct sd_error *err)
+{
+	_cleanup_close_ int fd = open(device, O_RDONLY | O_CLOEXEC);
+	uint64_t size, shown;
+	char text[32];
+	int r;
+
+	if (fd < 0)
+		return sd_error_errno(err, errno, "cannot open %s", device);
+	r = sd_device_size(fd, device, &size, err);
+	if (r < 0)
+		return r;
+	r = sd_root_read(text, sizeof(text), "/sys/dev/block/%u:%u/size", major(mapping->devno),
+	        minor(mapping->devno));
+	if (r < 0)
+		return sd_error_errno(err, -r, "cannot read the size of %s", mapping->node);
+	shown = strtoull(text, NULL, 10) * 512 + SD_CRYPT_DATA_OFFSET;
+	*ret = size > shown ? size - shown : 0;
+	return 0;
+}
+
+int sd_crypt_grow(
+        const char *device, const char *id, const struct sd_key *key, struct sd_error *err)
+{
+	_cleanup_handle_ struct handle handle = { 0 };
+	struct sd_mapping mapping;
+	uint64_t missing;
+	int r;
+
+	r = sd_crypt_find(id, 0, &mapping, err);
+	if (r == 0)
+		return sd_error_set(err, ENODEV, "volume %s is not open", id);
+	if (r > 0)
+		r = missing_bytes(device, &mapping, &missing, err);
+	if (r < 0 || missing < LARGEST_SECTOR)
+		return r;
+	if (!key)
+		return sd_error_set(err, ENOKEY,
+		        "volume %s can grow by %llu MiB, but its key is not at hand: it grows when it "
+		        "is mounted next",
+		        id, (unsigned long long)(missing >> 20));
+	r = handle_load(device, id, &handle, err);
+	if (r < 0)
+		return r;
+	r = handle.lib->crypt_resize(handle.cd, mapping.name, 0);
+	if (r == -EPERM) { /* the volume key is in the kernel's keyring: put it there again first */
+		r = activate(&handle, device, NULL, key, CRYPT_ACTIVATE_KEYRING_KEY, err);
+		if (r < 0)
+			return r;
+		r = handle.lib->crypt_resize(handle.cd, mapping.name, 0);
+	}
+	return r < 0
+	        ? sd_cryptsetup_error(err, handle.lib, -r, "cannot grow the mapping of %s", device)
+	        : 0;
+}

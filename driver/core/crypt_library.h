@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * libcryptsetup, loaded when it is first needed. Its header gives the types, so that a call here is
+ * checked as a linked one is. Nobody but the files of the crypt module includes this.
+ */
+
+#include "error.h"
+
+#include <libcryptsetup.h>
+
+#define CRYPT_FUNCTIONS(f)                                                               \
+	f(crypt_init) f(crypt_free) f(crypt_set_log_callback) f(crypt_set_pbkdf_type)    \
+	        f(crypt_set_data_offset) f(crypt_format) f(crypt_load) f(crypt_get_uuid) \
+	                f(crypt_resize) f(crypt_keyslot_add_by_volume_key)               \
+	                        f(crypt_activate_by_passphrase)
+
+struct sd_cryptsetup {
+#define CRYPT_MEMBER(name) __typeof__(name) *name;
+	CRYPT_FUNCTIONS(CRYPT_MEMBER)
+#undef CRYPT_MEMBER
+	char message[300]; /* the last error that the library told; it prints nothing */
+};
+
+/* *ret is valid until the program ends. -ENOENT: the library is not installed. */
+int sd_cryptsetup_load(struct sd_cryptsetup **ret, struct sd_error *err);
+
+/* As sd_error_set(), with what the library told, or strerror(), behind the text. code is positive. */
+int sd_cryptsetup_error(struct sd_error *err, const struct sd_cryptsetup *lib, int code,
+        const char *fmt, ...) __attribute__((format(printf, 4, 5)));

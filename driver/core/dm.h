@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * Two questions to device-mapper itself, by ioctl: on what does a mapping lie, and take it away.
+ * Without libdevmapper, since both must work for a mapping over a disk that is gone, and the second
+ * must not wait for a udevd that is not there.
+ */
+
+#include "error.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/*
+ * The one device under a mapping, by the number that it was opened with: sysfs' "slaves" links are
+ * paths, which a disk that came back may have taken over. Returns 1 (*ret filled), 0: there is no
+ * /dev/mapper/control here, or a negative errno; -EEXIST: it lies on several or on none.
+ */
+int sd_dm_backing(const char *name, dev_t *ret, struct sd_error *err);
+
+/* Removes a mapping. Not there: 0. -EBUSY: in use, after timeout_ms of trying again. */
+int sd_dm_remove(const char *name, unsigned timeout_ms, struct sd_error *err);
+
+/*
+ * Whether a systemd-udevd handles this process' devices. libdevmapper waits for its answer on a System
+ * V semaphore, for ever: so it must run, and in our IPC namespace, the first one.
+ */
+bool sd_dm_has_udev(void);
