@@ -106,23 +106,25 @@ static int spawn_worker(const char *path, int request_fd, int answer_fd, pid_t *
 	return -r;
 }
 
-static int start_worker(const char *path, struct front_attempt *attempt)
+static int start_worker(
+        const char *path, struct front_request *request, struct front_attempt *attempt)
 {
-	int request[2], channel[2], r;
+	int pipe_fds[2], channel[2], r;
 
-	if (pipe2(request, O_CLOEXEC) < 0)
+	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
 		return -errno;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel) < 0) {
 		r = -errno;
-		(void)close(request[0]);
-		(void)close(request[1]);
+		(void)close(pipe_fds[0]);
+		(void)close(pipe_fds[1]);
 		return r;
 	}
-	attempt->request_fd = request[1];
+	attempt->request_fd = pipe_fds[1];
 	attempt->answer_fd = channel[0];
-	(void)fcntl(request[1], F_SETFL, O_NONBLOCK);
-	r = spawn_worker(path, request[0], channel[1], &attempt->pid);
-	(void)close(request[0]);
+	(void)fcntl(pipe_fds[1], F_SETFL, O_NONBLOCK);
+	write_request(request, attempt); /* mostly all of it: then the worker never waits */
+	r = spawn_worker(path, pipe_fds[0], channel[1], &attempt->pid);
+	(void)close(pipe_fds[0]);
 	(void)close(channel[1]);
 	return r;
 }
@@ -246,7 +248,7 @@ enum front_outcome front_run_worker(const char *path, int signals, struct front_
 	attempt->ended = attempt->closed = false;
 	memcpy(request->text, kind, strlen("call"));
 	attempt->bound_ms = ms > 0 && ms < bound_ms ? (unsigned)ms : bound_ms;
-	attempt->error = -start_worker(path, attempt);
+	attempt->error = -start_worker(path, request, attempt);
 	if (attempt->error)
 		return FRONT_NOT_STARTED;
 	outcome = await(signals, request, attempt, attempt->bound_ms);
