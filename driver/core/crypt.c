@@ -81,8 +81,9 @@ static int handle_load(
 		return r;
 	r = handle->lib->crypt_load(handle->cd, CRYPT_LUKS2, NULL);
 	if (r < 0)
-		return sd_cryptsetup_error(
-		        err, handle->lib, EINVAL, "the LUKS2 header on %s cannot be used", device);
+		return sd_cryptsetup_error(err, handle->lib,
+		        r == -EIO || r == -ENOMEM ? -r : EINVAL,
+		        "the LUKS2 header on %s cannot be used", device);
 	uuid = handle->lib->crypt_get_uuid(handle->cd);
 	if (!uuid || strcmp(uuid, id) != 0)
 		return sd_error_set(
