@@ -11,14 +11,15 @@
 #include <sys/types.h>
 
 struct sd_disk {
-	char name[32]; /* the kernel's: nvme0n1 */
-	char node[64]; /* /dev/nvme0n1, below the root prefix */
+	char name[32];  /* the kernel's: nvme0n1 */
+	char node[256]; /* /dev/nvme0n1, below the root prefix */
 	dev_t devno;
 	uint64_t size;        /* bytes */
 	unsigned sector_size; /* logical, bytes */
 	/*
 	 * Hardware identity, "" where the disk has none that counts: sysfs' wwid (NVMe eui/nguid, SCSI
-	 * wwid), else "serial:<model>:<serial>" (spaces as '_'); all-zero ones do not count.
+	 * wwid), else "serial:<model>:<serial>" (a disk without a model: its transport); all-zero ones do
+	 * not count. Runs of white space and what a file name cannot have are one '_'.
 	 */
 	char wwid[256];
 	char model[64], serial[128];
@@ -39,6 +40,25 @@ struct sd_disks {
  */
 int sd_disks_read(struct sd_disks *ret, struct sd_error *err);
 void sd_disks_free(struct sd_disks *disks);
+#define _cleanup_disks_ __attribute__((cleanup(sd_disks_free)))
+
+/* A partition as the kernel shows it now; what the table on the disk says is gpt.h's. */
+struct sd_partition {
+	char name[32], node[256]; /* nvme0n1p1, /dev/nvme0n1p1 below the root prefix */
+	dev_t devno;
+	unsigned number;
+	uint64_t start, size; /* bytes */
+};
+
+struct sd_partitions {
+	struct sd_partition *partition;
+	size_t n;
+};
+
+/* The partitions that the kernel shows on a disk. Free with sd_partitions_free(). */
+int sd_disk_partitions(const struct sd_disk *disk, struct sd_partitions *ret, struct sd_error *err);
+void sd_partitions_free(struct sd_partitions *partitions);
+#define _cleanup_partitions_ __attribute__((cleanup(sd_partitions_free)))
 
 /*
  * One disk, from what a person writes: a kernel name, a path or a link to it (/dev/disk/by-id/...),
@@ -46,7 +66,10 @@ void sd_disks_free(struct sd_disks *disks);
  */
 int sd_disk_resolve(const char *what, struct sd_disk *ret, struct sd_error *err);
 
-/* Opens the disk's node and checks that it is the device meant (st_rdev, size). flags as open(2). */
+/*
+ * Opens the disk's node and checks that it is the device meant (st_rdev, size). flags as open(2).
+ * -ENODEV: the node is another device's. Under a root prefix a file of that size counts as the disk.
+ */
 int sd_disk_open(const struct sd_disk *disk, int flags, int *ret_fd, struct sd_error *err);
 
 /*

@@ -15,6 +15,7 @@ struct sd_content {
 	char uuid[64];      /* as libblkid prints it; empty: it has none */
 	char label[64];     /* empty: none */
 	char subsystem[64]; /* LUKS2 */
+	char usage[16]; /* libblkid's word: filesystem, raid, crypto, other; "table": partitions */
 };
 
 /*

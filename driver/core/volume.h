@@ -8,13 +8,12 @@
 
 #include "disk.h"
 #include "error.h"
+#include "gpt.h"
 #include "id.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
-
-#define SD_PARTITION_TYPE "c2b0e314-76ad-4578-a8b0-a0c361a991d7"
 
 enum sd_state {
 	SD_STATE_PREPARING, /* being formatted; holds nothing */
@@ -41,13 +40,14 @@ struct sd_volume {
 	int disk_fd; /* read-only, with the flock */
 	int lock;    /* LOCK_SH or LOCK_EX: what is held */
 	struct sd_mark mark;
-	char node[64]; /* the partition's node; "" until sd_volume_partition() */
-	dev_t devno;   /* the partition's */
+	char node[256]; /* the partition's node; "" until sd_volume_partition() */
+	dev_t devno;    /* the partition's */
 };
 #define SD_VOLUME_INIT        \
 	{                     \
 		.disk_fd = -1 \
 	}
+#define _cleanup_volume_ __attribute__((cleanup(sd_volume_close)))
 
 /*
  * Reads the mark of a disk whose node is open. Returns 0 (the mark may need repair); -ENOENT: nothing
