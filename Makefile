@@ -1,16 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # make            build everything into build/
-# make check      install what is missing, run every test      (what CI runs, and README names)
-# make demo       watch one disk go from blank to a pod and back, in a throw-away virtual machine
+# make check      install what is missing, then run every test
+# make demo       watch two disks go from blank to a pod and back, in a throw-away virtual machine
 # make bench      measure, as ratios within one run
-# make lint       clang-format, clang-tidy, cppcheck, gcc -fanalyzer, shellcheck
-# make install    into DESTDIR and the usual directories
+# make lint       clang-format, clang-tidy, cppcheck, gcc -fanalyzer, shellcheck, mandoc
+# make fuzz       the fuzzers, FUZZ_SECONDS each (make check: 10)
+# make install    the node tool, the man pages and the driver in kubelet's plugin directory, below DESTDIR
 # make dist       a source archive in dist/
 #
-# SANITIZE=1      build with ASan and UBSan into build-asan/     WERROR=1   warnings are errors (CI)
+# SANITIZE=1: ASan and UBSan, into build-asan/.  WERROR=1: warnings are errors.  V=1: show commands.
 
 VERSION := 0.1.0
+
+prefix ?= /usr
+sbindir ?= $(prefix)/sbin
+mandir ?= $(prefix)/share/man
+plugindir ?= $(prefix)/libexec/kubernetes/kubelet-plugins/volume/exec
+
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
 ifdef SANITIZE
 B := build-asan
@@ -59,39 +68,104 @@ all: $(FRONT_BIN) $(WORKER_BIN) $(TOOL_BIN)
 
 $(B)/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -fPIE -c -o $@ $<
+	$(call say,CC,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -fPIE -c -o $@ $<
 
 $(B)/libcore.a: $(CORE)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR,$@)
+	$(Q)$(AR) rcs $@ $^
 
 # The front: static, libc only, so that it starts in half a millisecond and in a root without libraries.
 # It is never built with sanitizers: ASan cannot be linked statically.
 $(FRONT_BIN): $(FRONT) $(wildcard driver/front*.h) driver/core/cleanup.h Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(filter-out $(SANITIZERS) -MMD -MP,$(ALL_CFLAGS)) -static \
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(filter-out $(SANITIZERS) -MMD -MP,$(ALL_CFLAGS)) -static \
 		-Wl,-z,relro,-z,now,--gc-sections -o $@ $(FRONT)
 
 $(WORKER_BIN): $(WORKER) $(B)/libcore.a
-	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -pie $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 $(TOOL_BIN): $(TOOL) $(B)/libcore.a
-	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -pie $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 # Unit tests: one cmocka program a module, each against the core library.
 $(B)/tests/unit/%: tests/unit/%.c $(B)/libcore.a
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -Itests/unit $(ALL_CFLAGS) -o $@ $^ $(ALL_LDFLAGS) $(LIBS) -lcmocka
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -o $@ $^ $(ALL_LDFLAGS) $(LIBS) -lcmocka
 
-unit-programs: $(UNIT)
+# Test-only programs that call the core from a guest's shell.
+TOOLS := $(patsubst tests/vm/%.c,$(B)/tests/vm/%,$(wildcard tests/vm/*.c))
+$(B)/tests/vm/%: tests/vm/%.c $(B)/libcore.a
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -pie -fPIE -o $@ $^ $(ALL_LDFLAGS) $(LIBS)
 
-check-unit: $(UNIT)
-	tests/unit/run $(UNIT)
+programs: all $(UNIT) $(TOOLS)
+
+# The fuzzers: libFuzzer is clang's, so the core is built once more with it.
+FUZZERS := $(patsubst tests/fuzz/%.c,build-fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_CFLAGS := -std=gnu11 -O1 -g -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-recover=all $(call pkg,--cflags,$(PKGS))
+build-fuzz/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CLANG,$@)
+	$(Q)clang $(CPPFLAGS) $(FUZZ_CFLAGS) -MMD -MP -c -o $@ $<
+build-fuzz/fuzz_%: build-fuzz/tests/fuzz/fuzz_%.o $(patsubst %.c,build-fuzz/%.o,$(wildcard driver/core/*.c))
+	$(call say,LINK,$@)
+	$(Q)clang $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+fuzzers: $(FUZZERS)
+.SECONDARY:
+
+FUZZ_SECONDS ?= 1800
+fuzz: fuzzers
+	tests/fuzz/run $(FUZZ_SECONDS) $(FUZZERS)
+
+# The packages are looked up when make starts, so what was just installed needs a make of its own.
+deps:
+	@tests/install-deps
+
+check: deps
+	@tests/check
+
+demo: deps
+	@$(MAKE) --no-print-directory all
+	@tests/vm/guest --build $(B) --disk nvme,size=512M --disk nvme,size=512M --disk nvme,size=64M --merge \
+		--timeout 300 -- tests/vm/demo.sh
+
+bench: deps
+	@$(MAKE) --no-print-directory programs
+	@tests/bench/run
+
+lint: deps
+	@tests/lint
+
+# Whole files appear by rename, the executable last: kubelet looks at the directory at any moment.
+install: all
+	install -D -m 0755 $(TOOL_BIN) $(DESTDIR)$(sbindir)/solodisk
+	install -D -m 0644 docs/man/solodisk.8 $(DESTDIR)$(mandir)/man8/solodisk.8
+	install -D -m 0644 docs/man/solodisk-disk.8 $(DESTDIR)$(mandir)/man8/solodisk-disk.8
+	install -d -m 0755 $(DESTDIR)$(plugindir)/.solodisk.new
+	install -m 0755 $(FRONT_BIN) $(WORKER_BIN) $(DESTDIR)$(plugindir)/.solodisk.new
+	mkdir -p $(DESTDIR)$(plugindir)/solodisk~disk
+	mv -f $(DESTDIR)$(plugindir)/.solodisk.new/.worker $(DESTDIR)$(plugindir)/solodisk~disk/.worker
+	test -e $(DESTDIR)$(plugindir)/solodisk~disk/.config.json || \
+		printf '{"attach": false}\n' >$(DESTDIR)$(plugindir)/solodisk~disk/.config.json
+	mv -f $(DESTDIR)$(plugindir)/.solodisk.new/disk $(DESTDIR)$(plugindir)/solodisk~disk/disk
+	rmdir $(DESTDIR)$(plugindir)/.solodisk.new
+
+dist:
+	@mkdir -p dist
+	git archive --format=tar.gz --prefix=solodisk-$(VERSION)/ -o dist/solodisk-$(VERSION).tar.gz HEAD
 
 clean:
-	rm -rf build build-asan dist
+	rm -rf build build-asan build-fuzz dist
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) build-fuzz -name '*.d' 2>/dev/null)
 
-.PHONY: all clean unit-programs check-unit
+.PHONY: all programs fuzzers fuzz deps check demo bench lint install dist clean
 .DELETE_ON_ERROR:

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash disable=SC2034 # the tests read what is set here
+# The driver as kubelet uses it, for guest tests. Source it after lib.sh.
+
+PLUGINS=/usr/libexec/kubernetes/kubelet-plugins/volume/exec
+DRIVER_DIR=$PLUGINS/solodisk~disk
+DRIVER=$DRIVER_DIR/disk
+PODS=/var/lib/kubelet/pods
+STAGES=/var/lib/kubelet/plugins/kubernetes.io/flexvolume/solodisk/disk/mounts
+KEYS=/etc/solodisk/keys
+PATH=$BUILD:$PATH
+
+# install_driver true|false [MORE-JSON]: the driver directory, with attach mode on or off.
+install_driver() {
+	mkdir -p "$DRIVER_DIR" "$PODS" "$(dirname "$STAGES")"
+	cp "$BUILD/disk" "$BUILD/.worker" "$DRIVER_DIR/"
+	printf '{"attach": %s%s}\n' "$1" "${2:+, $2}" >"$DRIVER_DIR/.config.json"
+}
+
+# call VERB ARGUMENT...: sets $answer (stdout and stderr together, as kubelet reads them), $status
+# (the exit code), $result (the answer's status) and $message.
+call() {
+	answer=$("$DRIVER" "$@" 2>&1)
+	status=$?
+	result=$(jq -r .status <<<"$answer" 2>/dev/null)
+	message=$(jq -r '.message // ""' <<<"$answer" 2>/dev/null)
+}
+
+# is_one_answer: $answer is one line and one JSON object with a known status.
+is_one_answer() {
+	[ "$(wc -l <<<"$answer")" -eq 1 ] &&
+		jq -es 'length == 1 and (.[0].status | IN("Success", "Failure", "Not supported"))' \
+			<<<"$answer" >/dev/null
+}
+
+# succeeds NAME VERB ARGUMENT...
+succeeds() {
+	local name=$1
+	shift
+	call "$@"
+	is "$name" "$result:$status" "Success:0" || note "$answer"
+}
+
+# fails NAME REGEX VERB ARGUMENT...: a Failure whose message matches, with the right exit code.
+fails() {
+	local name=$1 regex=$2 code=1
+	shift 2
+	call "$@"
+	[[ "$*" != *kubernetes.io/secret/* ]] || code=0
+	if [ "$result:$status" = "Failure:$code" ] && is_one_answer && [[ $message =~ $regex ]]; then
+		report ok "$name"
+	else
+		report "not ok" "$name"
+		note "exit $status (expected $code), answer: $answer"
+		note "message must match: $regex"
+	fi
+}
+
+# options ID [KEY=VALUE...]: the JSON that kubelet would pass; "pv" stands for the PV's own name.
+options() {
+	local id=$1 word json
+	shift
+	json=$(jq -nc --arg id "$id" '{volumeID: $id}')
+	for word; do
+		[ "$word" != pv ] || word=kubernetes.io/pvOrVolumeName=solodisk.$id
+		json=$(jq -c --arg k "${word%%=*}" --arg v "${word#*=}" '.[$k] = $v' <<<"$json")
+	done
+	printf '%s' "$json"
+}
+
+# luks_options ID KEYFILE [KEY=VALUE...]: with the key in the call's Secret.
+luks_options() {
+	local id=$1 file=$2
+	shift 2
+	options "$id" encryption=luks2 key=secret:key \
+		"kubernetes.io/secret/key=$(base64 -w0 "$file")" "$@"
+}
+
+# new_key NAME: a random key file of the node; prints its path.
+new_key() {
+	mkdir -p "$KEYS"
+	chmod 0700 "$KEYS"
+	(umask 077 && head -c 64 /dev/urandom >"$KEYS/$1")
+	printf '%s' "$KEYS/$1"
+}
+
+# prepare DISK ARGUMENT...: prepares it and prints the volume ID.
+prepare() {
+	solodisk prepare "$@" --yes --json >/tmp/prepared 2>/tmp/prepare-errors ||
+		note "prepare: $(cat /tmp/prepared /tmp/prepare-errors)"
+	volume_of "$1"
+}
+
+# volume_of DISK, state_of DISK: what its table says, read with another program than ours.
+volume_of() {
+	sfdisk --json "$1" 2>/dev/null | jq -r '.partitiontable.partitions[0].uuid | ascii_downcase'
+}
+state_of() {
+	sfdisk --json "$1" 2>/dev/null | jq -r '.partitiontable.partitions[0].name | split("-")[1]'
+}
+
+# wwid_of NAME: as sysfs has it.
+wwid_of() {
+	cat "/sys/block/${1#/dev/}/wwid" "/sys/block/${1#/dev/}/device/wwid" 2>/dev/null | head -1
+}
+
+# pod N [VOLUME]: a target directory as kubelet names it (its parent exists, it does not).
+pod() {
+	local dir
+	dir=$PODS/$(printf '%08d' "$1")-0000-0000-0000-000000000000/volumes/solodisk~disk
+	mkdir -p "$dir"
+	printf '%s' "$dir/${2:-data}"
+}
+
+# leftovers: what of solodisk is mounted, mapped, locked or noted; empty when all is given back.
+leftovers() {
+	grep -E 'solodisk~disk|flexvolume/solodisk/disk/mounts/' /proc/self/mountinfo
+	cat /sys/block/dm-*/dm/name 2>/dev/null | grep '^solodisk-'
+	ls /run/solodisk/volume 2>/dev/null
+	held_locks
+	pgrep -x .worker
+}
+held_locks() {
+	local inode
+	for inode in $(stat -c %i /run/solodisk/lock/* /dev/nvme*n1 /dev/sd? 2>/dev/null); do
+		grep -E "FLOCK .*:$inode " /proc/locks
+	done
+}
+no_leftovers() {
+	is "${1:-nothing is left mounted, mapped, locked or noted}" "$(leftovers)" ""
+}
+
+# digests: of all disks from the outside, to show that a refusal changed no byte.
+digests() {
+	local disk
+	sync
+	for disk in "$@"; do
+		vm crc "$disk"
+	done
+}

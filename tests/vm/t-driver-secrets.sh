@@ -1,0 +1,103 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# No secret in /proc/PID/cmdline, in syslog, in an answer, in a core; a Failure with one exits 0.
+# vm: --disk nvme,size=512M
+# timeout: 300
+. "$SRC/tests/vm/lib.sh"
+. "$SRC/tests/vm/driver.sh"
+
+install_driver false
+printf 'MARKER-c0ffee-%050d' 7 >/tmp/marker # 64 bytes, easy to find
+mkdir -p "$KEYS" && install -m 0400 /tmp/marker "$KEYS/marker"
+id=$(prepare /dev/nvme0n1 --filesystem xfs --encrypt luks2 --key file:marker)
+plain_marker=MARKER-c0ffee
+encoded=$(base64 -w0 /tmp/marker)
+opts=$(luks_options "$id" /tmp/marker pv)
+target=$(pod 1)
+echo '/tmp/core.%p' >/proc/sys/kernel/core_pattern
+ulimit -c unlimited
+answers=/tmp/all-answers
+: >$answers
+
+# run VERB...: like call, and keeps the answer for the search.
+run() {
+	call "$@"
+	printf '%s\n' "$answer" >>$answers
+}
+
+run mount "$target" "$opts"
+is "mount with the key" "$result" Success
+run unmount "$target"
+
+# Every failure that had a secret exits 0.
+for broken in wwid=eui.ffff unknown=option kubernetes.io/fsType=ext4 key=secret:none encryption=aes \
+	volumeID=x mountOptions=dev kubernetes.io/pvOrVolumeName=inline; do
+	run mount "$target" "$(luks_options "$id" /tmp/marker pv "$broken")"
+	is "$broken: Failure with exit 0" "$result:$status" "Failure:0"
+done
+run mount "$target" "${opts%\}}"
+is "broken JSON with a secret: exit 0" "$result:$status" "Failure:0"
+run mount "$target" "${opts//\//\\/}" extra
+is "too many arguments, escaped slashes: exit 0" "$result:$status" "Failure:0"
+run mount "$target" "${opts//kubernetes.io/kubernetes\\u002eio}x"
+is "a unicode escape hides nothing: exit 0" "$result:$status" "Failure:0"
+run nosuchverb "$opts"
+is "unknown verb: Not supported, exit 0" "$result:$status" "Not supported:0"
+new_key wrong >/dev/null
+run mount "$target" "$(luks_options "$id" "$KEYS/wrong" pv)"
+is "wrong key: exit 0" "$result:$status" "Failure:0"
+
+# SIGKILL and SIGSEGV of the worker, with the secret in its memory.
+for signal in SIGKILL SIGSEGV SIGABRT; do
+	answer=$(strace -f -qq -o /dev/null -e trace=mount -e inject=mount:signal=$signal \
+		"$DRIVER" mount "$target" "$opts" 2>&1)
+	status=$?
+	printf '%s\n' "$answer" >>$answers
+	is "$signal of the worker: Failure with exit 0" \
+		"$(jq -r .status <<<"$answer"):$status" "Failure:0"
+	ok "$signal: one answer" is_one_answer
+done
+is "no core file was written" "$(find /tmp -name 'core.*')" ""
+
+# The command line of every process of the call, sampled while it sleeps in mount.
+strace -f -qq -o /dev/null -e trace=mount -e inject=mount:delay_enter=2000000 \
+	"$DRIVER" mount "$target" "$opts" >>$answers 2>&1 &
+eventually 5 pgrep -x .worker >/dev/null
+seen=
+for process in disk .worker; do
+	for pid in $(pgrep -x $process); do
+		seen=yes
+		is "$process: no secret in its command line" \
+			"$(tr '\0' ' ' <"/proc/$pid/cmdline" | grep -ac "$encoded")" 0
+		is "$process: nor in its environment" \
+			"$(tr '\0' ' ' <"/proc/$pid/environ" | grep -ac "$encoded")" 0
+		is "$process: it may not dump core" \
+			"$(awk '/^Max core file size/ { print $5 }' "/proc/$pid/limits")" 0
+	done
+done
+is "processes were seen" "$seen" yes
+wait
+run unmount "$target"
+
+# As fast as can be: a new call's command line, read again and again from its first moment.
+for _ in $(seq 20); do
+	"$DRIVER" mount "$target" "$(luks_options "$id" /tmp/marker pv wwid=none)" >/dev/null 2>&1 &
+	pid=$!
+	sleep 0.001
+	for _ in $(seq 50); do
+		tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -a solodisk~disk/disk
+	done >>/tmp/cmdlines
+	wait $pid
+done
+ok "command lines were read" test -f /tmp/cmdlines
+
+for where in /run/syslog $answers; do
+	is "no key in $where" "$(grep -ac "$plain_marker" "$where")" 0
+	is "nor in base64" "$(grep -acF "${encoded:0:40}" "$where")" 0
+done
+ok "and there was something in syslog to search" test -s /run/syslog
+is "no key in any file of the node" \
+	"$(grep -rlaF "$plain_marker" /run /var/lib/kubelet "$DRIVER_DIR" 2>/dev/null)" ""
+call unmount "$target"
+no_leftovers "nothing is left at the end"
+done_testing
