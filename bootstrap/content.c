@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "content.h"
+#include "filesystem.h"
+#include "log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#define MIB (UINT64_C(1) << 20)
+#define XFS_MIN (300 * MIB) /* mkfs.xfs 5.19 and later refuse less */
+#define LUKS_OVERHEAD (16 * MIB)
+#define TABLE_OVERHEAD (2 * MIB)
+
+static void step(const struct events *events, const char *name)
+{
+	if (events)
+		events->step(events->data, name);
+}
+
+int content_check_size(
+        const struct recipe *recipe, const struct sd_disk *disk, struct sd_error *err)
+{
+	uint64_t needed = TABLE_OVERHEAD;
+
+	if (strcmp(recipe->filesystem, "xfs") == 0)
+		needed += XFS_MIN;
+	if (recipe->key)
+		needed += LUKS_OVERHEAD;
+	if (disk->size >= needed)
+		return 0;
+	return sd_error_set(err, EPERM, "the disk has %" PRIu64 " MiB, %s%s needs %" PRIu64,
+	        disk->size / MIB, recipe->filesystem, recipe->key ? " in LUKS2" : "", needed / MIB);
+}
+
+bool content_is_medium_error(int code)
+{
+	switch (code < 0 ? -code : code) {
+	case EIO: /* also mkfs' own failures, which on a checked disk are the disk's */
+	case EREMOTEIO:
+	case ENODATA:
+	case EILSEQ:
+	case EBADE:
+	case ENOSPC:
+		return true;
+	default:
+		return false;
+	}
+}
+
+void content_mark_failed(struct sd_volume *volume, const struct sd_error *why)
+{
+	struct sd_error err = SD_ERROR_INIT;
+
+	sd_log(LOG_ERR, "%s (%s), volume %s: %s; it is marked failed", volume->disk.name,
+	        volume->disk.wwid, volume->mark.id, why->text);
+	if (sd_volume_set_state(volume, SD_STATE_FAILED, &err) < 0)
+		sd_log(LOG_ERR, "%s: nor can it be marked failed: %s", volume->disk.name, err.text);
+}
+
+/* mkfs inherits the disk's lock, so that a killed solodisk leaves no mkfs without one. */
+static int make_filesystem(struct sd_volume *volume, const char *device,
+        const struct recipe *recipe, const struct events *events, struct sd_error *err)
+{
+	char type[16];
+	int r;
+
+	step(events, "filesystem");
+	r = sd_filesystem_make(device, recipe->filesystem, volume->mark.id, volume->disk_fd, err);
+	if (r < 0)
+		return r;
+	step(events, "check");
+	return sd_filesystem_check(device, volume->mark.id, recipe->filesystem, type, err);
+}
+
+static int make_encrypted(struct sd_volume *volume, const struct recipe *recipe,
+        const struct events *events, struct sd_error *err)
+{
+	const char *id = volume->mark.id;
+	struct sd_mapping mapping;
+	bool was_open;
+	int r;
+
+	step(events, "encryption");
+	r = sd_crypt_format(volume->node, id, recipe->key, recipe->kdf, err);
+	if (r == 0)
+		r = sd_crypt_open(volume->node, volume->devno, id, recipe->key,
+		        volume->disk.rotational, &mapping, &was_open, err);
+	if (r < 0)
+		return r;
+	r = make_filesystem(volume, mapping.node, recipe, events, err);
+	if (r < 0) {
+		(void)sd_crypt_close(id, NULL);
+		return r;
+	}
+	return sd_crypt_close(id, err);
+}
+
+int content_make(struct sd_volume *volume, const struct recipe *recipe, const struct events *events,
+        struct sd_error *err)
+{
+	int r;
+
+	step(events, "partition");
+	r = sd_volume_partition(volume, err);
+	if (r == 0)
+		r = recipe->key ? make_encrypted(volume, recipe, events, err)
+		                : make_filesystem(volume, volume->node, recipe, events, err);
+	if (r < 0) {
+		if (content_is_medium_error(r))
+			content_mark_failed(volume, err);
+		return r;
+	}
+	step(events, "mark ready");
+	r = sd_volume_set_state(volume, SD_STATE_READY, err);
+	if (r == 0)
+		sd_log(LOG_NOTICE, "%s (%s): volume %s is ready, %s%s", volume->disk.name,
+		        volume->disk.wwid, volume->mark.id, recipe->filesystem,
+		        recipe->key ? " in LUKS2" : "");
+	return r;
+}

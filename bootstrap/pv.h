@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* The PersistentVolume of a volume, as Kubernetes takes it. */
+
+#include "error.h"
+#include "id.h"
+#include "json.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PV_DRIVER "solodisk/disk"
+/*
+ * A Released PersistentVolume with policy Delete stays Released only with a provisioner that does not
+ * begin with kubernetes.io/ (pv_controller.go); it is the agent that cleans and deletes it.
+ */
+#define PV_PROVISIONER "solodisk.io/node"
+
+struct pv {
+	const char *id;
+	uint64_t capacity; /* bytes: of the partition, without the LUKS header */
+	const char *wwid;
+	const char *fs_type; /* NULL: any */
+	bool luks;
+	const char *key; /* "secret:<key>" or "file:<name>"; NULL: plain */
+	const char *secret_namespace, *secret_name; /* NULL: none */
+	const char *node;                           /* the value of kubernetes.io/hostname */
+	const char *storage_class;
+	const char *reclaim; /* Retain or Delete */
+};
+
+/* Makes it. -ENOMEM. *ret is the caller's. */
+int pv_make(const struct pv *pv, sd_json **ret, struct sd_error *err);

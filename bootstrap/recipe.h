@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* The options that say what is made in a volume, shared by prepare and erase. */
+
+#include "commands.h"
+#include "content.h"
+#include "keysource.h"
+
+struct recipe_arguments {
+	const char *filesystem, *encrypt, *kdf;
+	struct key_source key;
+};
+
+/* clang-format off */
+#define RECIPE_OPTIONS                                      \
+	{ "filesystem", required_argument, NULL, 'f' }, \
+	{ "encrypt", required_argument, NULL, 'e' },    \
+	{ "key", required_argument, NULL, 'k' },        \
+	{ "key-file", required_argument, NULL, 'K' },   \
+	{ "kdf", required_argument, NULL, 'd' }
+/* clang-format on */
+
+#define RECIPE_KEY_HELP                                                          \
+	"  --key file:NAME      the key is /etc/solodisk/keys/NAME\n"            \
+	"  --key-file PATH      the key is the content of a file; -: of stdin\n" \
+	"  --kdf KDF            pbkdf2 (default) or argon2id\n"
+
+/* Takes one option from the table above; false: it is none of them. */
+bool recipe_option(struct recipe_arguments *arguments, int c, const char *value);
+
+/*
+ * Checks what was given and fills ret but for its key. Returns TOOL_OK, or TOOL_USAGE with err. An
+ * absent --filesystem or --encrypt is for the command to judge.
+ */
+int recipe_check(const struct command *self, const struct recipe_arguments *arguments,
+        bool stdin_is_taken, struct recipe *ret, struct sd_error *err);
