@@ -96,14 +96,14 @@ $(TOOL_BIN): $(TOOL) $(B)/libcore.a
 $(B)/tests/unit/%: tests/unit/%.c $(B)/libcore.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -o $@ $(filter %.c %.a,$(filter %.c %.a,$^)) $(ALL_LDFLAGS) $(LIBS) -lcmocka
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -o $@ $(filter %.c %.a,$^) $(ALL_LDFLAGS) $(LIBS) -lcmocka
 
 # Test-only programs that call the core from a guest's shell.
 TOOLS := $(patsubst tests/vm/%.c,$(B)/tests/vm/%,$(wildcard tests/vm/*.c))
 $(B)/tests/vm/%: tests/vm/%.c $(B)/libcore.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -pie -fPIE -o $@ $(filter %.c %.a,$(filter %.c %.a,$^)) $(ALL_LDFLAGS) $(LIBS)
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -pie -fPIE -o $@ $(filter %.c %.a,$^) $(ALL_LDFLAGS) $(LIBS)
 
 programs: all $(UNIT) $(TOOLS)
 
