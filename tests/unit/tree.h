@@ -6,6 +6,7 @@
  * becomes the core's root prefix.
  */
 
+#include "cleanup.h"
 #include "root.h"
 
 #include <errno.h>
