@@ -18,19 +18,32 @@ install_driver() {
 }
 
 # call VERB ARGUMENT...: sets $answer (stdout and stderr together, as kubelet reads them), $status
-# (the exit code), $result (the answer's status) and $message.
+# (the exit code), $result (the answer's status) and $message. jq takes half a second to start in an
+# emulated machine, so the answers are read here and given to jq all at once in the end.
+ANSWERS=/tmp/all-answers
 call() {
 	answer=$("$DRIVER" "$@" 2>&1)
 	status=$?
-	result=$(jq -r .status <<<"$answer" 2>/dev/null)
-	message=$(jq -r '.message // ""' <<<"$answer" 2>/dev/null)
+	read_answer
+}
+read_answer() {
+	printf '%s\n' "$answer" >>$ANSWERS
+	result="" message=""
+	[[ ! $answer =~ ^\{\"status\":\"(Success|Failure|Not\ supported)\" ]] || result=${BASH_REMATCH[1]}
+	[[ ! $answer =~ \"message\":\"(.*)\"\}$ ]] || message=${BASH_REMATCH[1]//\\\"/\"}
 }
 
-# is_one_answer: $answer is one line and one JSON object with a known status.
+# is_one_answer: $answer is one line, an object whose status is known. See also answers_are_json.
 is_one_answer() {
-	[ "$(wc -l <<<"$answer")" -eq 1 ] &&
-		jq -es 'length == 1 and (.[0].status | IN("Success", "Failure", "Not supported"))' \
-			<<<"$answer" >/dev/null
+	[[ $answer == \{*\} && $answer != *$'\n'* && -n $result ]]
+}
+
+# answers_are_json: every answer so far was one JSON object on one line.
+answers_are_json() {
+	local lines
+	lines=$(wc -l <$ANSWERS)
+	is "all $lines answers are one JSON object each, on one line" \
+		"$(jq -Rr 'fromjson | select(type == "object") | .status' $ANSWERS | wc -l)" "$lines"
 }
 
 # succeeds NAME VERB ARGUMENT...
@@ -59,13 +72,15 @@ fails() {
 # options ID [KEY=VALUE...]: the JSON that kubelet would pass; "pv" stands for the PV's own name.
 options() {
 	local id=$1 word json
+	json="{\"volumeID\":\"$id\""
 	shift
-	json=$(jq -nc --arg id "$id" '{volumeID: $id}')
 	for word; do
-		[ "$word" != pv ] || word=kubernetes.io/pvOrVolumeName=solodisk.$id
-		json=$(jq -c --arg k "${word%%=*}" --arg v "${word#*=}" '.[$k] = $v' <<<"$json")
+		case $word in
+		pv) json+=",\"kubernetes.io/pvOrVolumeName\":\"solodisk.$id\"" ;;
+		*) json+=",\"${word%%=*}\":\"${word#*=}\"" ;;
+		esac
 	done
-	printf '%s' "$json"
+	printf '%s}' "$json"
 }
 
 # luks_options ID KEYFILE [KEY=VALUE...]: with the key in the call's Secret.
@@ -93,10 +108,14 @@ prepare() {
 
 # volume_of DISK, state_of DISK: what its table says, read with another program than ours.
 volume_of() {
-	sfdisk --json "$1" 2>/dev/null | jq -r '.partitiontable.partitions[0].uuid | ascii_downcase'
+	local dump
+	dump=$(sfdisk --dump "$1" 2>/dev/null)
+	[[ ! $dump =~ uuid=([0-9A-F-]+) ]] || printf '%s' "${BASH_REMATCH[1],,}"
 }
 state_of() {
-	sfdisk --json "$1" 2>/dev/null | jq -r '.partitiontable.partitions[0].name | split("-")[1]'
+	local dump
+	dump=$(sfdisk --dump "$1" 2>/dev/null)
+	[[ ! $dump =~ name=\"solodisk-([a-z]+)- ]] || printf '%s' "${BASH_REMATCH[1]}"
 }
 
 # wwid_of NAME: as sysfs has it.

@@ -106,4 +106,5 @@ echo '{}' >"$DRIVER_DIR/.config.json"
 is "no byte changed" "$(digests a)" "$before"
 no_leftovers "nothing is left at the end"
 is "nothing crashed" "$(grep -c 'was killed\|crash' /run/syslog)" 0
+answers_are_json
 done_testing

@@ -20,8 +20,7 @@ killed_at() {
 	answer=$(strace -f -qq -o /dev/null -e trace="$syscall" \
 		-e inject="$syscall:signal=SIGKILL:when=$nth" "$DRIVER" "$@" 2>&1)
 	status=$?
-	result=$(jq -r .status <<<"$answer")
-	message=$(jq -r .message <<<"$answer")
+	read_answer
 }
 
 check() {
@@ -87,7 +86,8 @@ done
 # The front's time is up while mount works: Failure, and the worker takes it back by itself.
 answer=$(SD_FRONT_TIMEOUT_MS=1500 strace -f -qq -o /dev/null -e trace=move_mount \
 	-e inject=move_mount:delay_enter=4000000 "$DRIVER" mount "$target" "$(options "$plain" pv)" 2>&1)
-is "a mount that takes too long is a Failure" "$(jq -r .status <<<"$answer")" Failure
+read_answer
+is "a mount that takes too long is a Failure" "$result" Failure
 ok "its worker ends" eventually 20 sh -c '! pgrep -x .worker'
 is "and has taken the mount back" "$(findmnt -nro TARGET "$target")" ""
 no_leftovers "nothing is left at the end"
@@ -98,4 +98,5 @@ succeeds "unmount" unmount "$target"
 printf '#!/bin/sh\nexit 0\n' >"$DRIVER_DIR/.worker"
 call mount "$target" "$(options "$plain" pv)"
 is "a worker that does nothing is a Failure" "$result" Failure
+answers_are_json
 done_testing

@@ -61,7 +61,10 @@ first_boot() {
 		succeeds "$kind: unmount, repeated" unmount "$target"
 		succeeds "$kind: unmount of the second" unmount "$second"
 		no_leftovers "$kind: after the last unmount nothing is left"
-		succeeds "$kind: mounted for the reboot" mount "$target" "$(options_of "$n")"
+	done
+	for n in 0 1 2 3; do
+		target=$(pod "$n")
+		succeeds "disk $n: mounted, and the power goes" mount "$target" "$(options_of "$n")"
 		sync -f "$target/file"
 	done
 }
@@ -85,4 +88,5 @@ if [ "$BOOT" = 1 ]; then
 	vm power-cut
 fi
 second_boot
+answers_are_json
 done_testing

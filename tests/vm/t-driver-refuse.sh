@@ -118,4 +118,5 @@ before=$(digests a d)
 fails "disk gone" "." mount "$target" "$(luks_options "$secret" "$key" pv wwid=eui.5254000000000201)"
 is "no byte changed on the others" "$(digests a d)" "$before"
 no_leftovers "nothing is left at the end"
+answers_are_json
 done_testing

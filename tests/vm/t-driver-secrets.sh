@@ -16,35 +16,26 @@ opts=$(luks_options "$id" /tmp/marker pv)
 target=$(pod 1)
 echo '/tmp/core.%p' >/proc/sys/kernel/core_pattern
 ulimit -c unlimited
-answers=/tmp/all-answers
-: >$answers
-
-# run VERB...: like call, and keeps the answer for the search.
-run() {
-	call "$@"
-	printf '%s\n' "$answer" >>$answers
-}
-
-run mount "$target" "$opts"
+call mount "$target" "$opts"
 is "mount with the key" "$result" Success
-run unmount "$target"
+call unmount "$target"
 
 # Every failure that had a secret exits 0.
 for broken in wwid=eui.ffff unknown=option kubernetes.io/fsType=ext4 key=secret:none encryption=aes \
 	volumeID=x mountOptions=dev kubernetes.io/pvOrVolumeName=inline; do
-	run mount "$target" "$(luks_options "$id" /tmp/marker pv "$broken")"
+	call mount "$target" "$(luks_options "$id" /tmp/marker pv "$broken")"
 	is "$broken: Failure with exit 0" "$result:$status" "Failure:0"
 done
-run mount "$target" "${opts%\}}"
+call mount "$target" "${opts%\}}"
 is "broken JSON with a secret: exit 0" "$result:$status" "Failure:0"
-run mount "$target" "${opts//\//\\/}" extra
+call mount "$target" "${opts//\//\\/}" extra
 is "too many arguments, escaped slashes: exit 0" "$result:$status" "Failure:0"
-run mount "$target" "${opts//kubernetes.io/kubernetes\\u002eio}x"
+call mount "$target" "${opts//kubernetes.io/kubernetes\\u002eio}x"
 is "a unicode escape hides nothing: exit 0" "$result:$status" "Failure:0"
-run nosuchverb "$opts"
+call nosuchverb "$opts"
 is "unknown verb: Not supported, exit 0" "$result:$status" "Not supported:0"
 new_key wrong >/dev/null
-run mount "$target" "$(luks_options "$id" "$KEYS/wrong" pv)"
+call mount "$target" "$(luks_options "$id" "$KEYS/wrong" pv)"
 is "wrong key: exit 0" "$result:$status" "Failure:0"
 
 # SIGKILL and SIGSEGV of the worker, with the secret in its memory.
@@ -52,16 +43,15 @@ for signal in SIGKILL SIGSEGV SIGABRT; do
 	answer=$(strace -f -qq -o /dev/null -e trace=mount -e inject=mount:signal=$signal \
 		"$DRIVER" mount "$target" "$opts" 2>&1)
 	status=$?
-	printf '%s\n' "$answer" >>$answers
-	is "$signal of the worker: Failure with exit 0" \
-		"$(jq -r .status <<<"$answer"):$status" "Failure:0"
+	read_answer
+	is "$signal of the worker: Failure with exit 0" "$result:$status" "Failure:0"
 	ok "$signal: one answer" is_one_answer
 done
 is "no core file was written" "$(find /tmp -name 'core.*')" ""
 
 # The command line of every process of the call, sampled while it sleeps in mount.
 strace -f -qq -o /dev/null -e trace=mount -e inject=mount:delay_enter=2000000 \
-	"$DRIVER" mount "$target" "$opts" >>$answers 2>&1 &
+	"$DRIVER" mount "$target" "$opts" >>$ANSWERS 2>&1 &
 eventually 5 pgrep -x .worker >/dev/null
 seen=
 for process in disk .worker; do
@@ -77,7 +67,7 @@ for process in disk .worker; do
 done
 is "processes were seen" "$seen" yes
 wait
-run unmount "$target"
+call unmount "$target"
 
 # As fast as can be: a new call's command line, read again and again from its first moment.
 for _ in $(seq 20); do
@@ -91,7 +81,7 @@ for _ in $(seq 20); do
 done
 ok "command lines were read" test -f /tmp/cmdlines
 
-for where in /run/syslog $answers; do
+for where in /run/syslog $ANSWERS; do
 	is "no key in $where" "$(grep -ac "$plain_marker" "$where")" 0
 	is "nor in base64" "$(grep -acF "${encoded:0:40}" "$where")" 0
 done
@@ -100,4 +90,5 @@ is "no key in any file of the node" \
 	"$(grep -rlaF "$plain_marker" /run /var/lib/kubelet "$DRIVER_DIR" 2>/dev/null)" ""
 call unmount "$target"
 no_leftovers "nothing is left at the end"
+answers_are_json
 done_testing
