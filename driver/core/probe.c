@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "probe.h"
+#include "blockdev.h"
 #include "cleanup.h"
 
 #include <blkid.h>
@@ -44,12 +45,21 @@ static void probe_values(blkid_probe pr, struct sd_content *ret)
 		(void)snprintf(ret->usage, sizeof(ret->usage), "table");
 }
 
-/* A probe of the bytes that are on the disk now, not of those that were cached once. */
-static blkid_probe probe_new(int fd, int superblock_flags)
+/*
+ * A probe of the bytes that are on the disk now, not of those that were cached once. *own_fd is the
+ * caller's: libblkid reads unaligned, so an O_DIRECT fd is opened once more.
+ */
+static blkid_probe probe_new(int fd, int superblock_flags, int *own_fd)
 {
-	blkid_probe pr = blkid_new_probe();
+	blkid_probe pr;
+	int flags = fcntl(fd, F_GETFL);
 
+	if (flags < 0 || ((flags & O_DIRECT) && sd_blockdev_reopen(fd, O_RDONLY, own_fd, NULL) < 0))
+		return NULL;
+	if (flags & O_DIRECT)
+		fd = *own_fd;
 	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	pr = blkid_new_probe();
 	if (pr &&
 	        (blkid_probe_set_device(pr, fd, 0, 0) != 0 ||
 	                blkid_probe_enable_superblocks(pr, 1) != 0 ||
@@ -111,13 +121,15 @@ static int probe_ambivalent(blkid_probe pr, const char *path, struct sd_error *e
 int sd_probe_content(int fd, const char *path, struct sd_content *ret, struct sd_error *err)
 {
 	_cleanup_(blkid_free_probe_cleanup) blkid_probe pr = NULL;
+	_cleanup_close_ int own_fd = -1;
 	struct sd_content content;
 	int rc;
 
 	errno = 0;
 	pr = probe_new(fd,
 	        BLKID_SUBLKS_TYPE | BLKID_SUBLKS_UUID | BLKID_SUBLKS_LABEL | BLKID_SUBLKS_USAGE |
-	                BLKID_SUBLKS_VERSION);
+	                BLKID_SUBLKS_VERSION,
+	        &own_fd);
 	if (!pr)
 		return probe_failed(path, err);
 	errno = 0;
@@ -152,6 +164,7 @@ static void probe_describe(const struct sd_content *c, char *buf, size_t size)
 int sd_probe_blank(int fd, const char *path, struct sd_content *ret, struct sd_error *err)
 {
 	_cleanup_(blkid_free_probe_cleanup) blkid_probe pr = NULL;
+	_cleanup_close_ int own_fd = -1;
 	char text[256], other[32];
 	struct sd_content content;
 	int rc, n;
@@ -159,7 +172,8 @@ int sd_probe_blank(int fd, const char *path, struct sd_content *ret, struct sd_e
 	errno = 0;
 	pr = probe_new(fd,
 	        BLKID_SUBLKS_TYPE | BLKID_SUBLKS_UUID | BLKID_SUBLKS_LABEL | BLKID_SUBLKS_USAGE |
-	                BLKID_SUBLKS_BADCSUM);
+	                BLKID_SUBLKS_BADCSUM,
+	        &own_fd);
 	if (!pr || blkid_probe_enable_partitions(pr, 1) != 0 ||
 	        blkid_probe_set_partitions_flags(pr, BLKID_PARTS_FORCE_GPT) != 0)
 		return probe_failed(path, err);

@@ -56,7 +56,8 @@ static inline void image_read(const struct image *image, uint64_t offset, void *
 	assert_int_equal(pread(image->fd, buf, len, (off_t)offset), (ssize_t)len);
 }
 
-static inline void image_write(const struct image *image, uint64_t offset, const void *buf, size_t len)
+static inline void image_write(
+        const struct image *image, uint64_t offset, const void *buf, size_t len)
 {
 	assert_int_equal(pwrite(image->fd, buf, len, (off_t)offset), (ssize_t)len);
 }

@@ -1,61 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The mark on images: written, read, changed, torn, repaired, refused; with both sector sizes. */
+/* A volume's life on an image: made, its states, renewed, grown, given back. */
 
-#include "image.h"
+#include "volume_image.h"
 
 #include "gpt.h"
-#include "mark.h"
-#include "volume.h"
 
-#include <errno.h>
-
-#define SIZE (80 * MIB)
-#define ID "1a2b3c4d-5e6f-4a1b-8c2d-3e4f5a6b7c8d"
-#define OTHER_ID "9a8b7c6d-5e6f-4a1b-8c2d-3e4f5a6b7c8d"
-
-struct fixture {
-	struct image image;
-	struct sd_volume volume;
-	struct sd_error err;
-};
-
-static struct fixture f;
-static unsigned sector;
-
-static int setup(void **state)
+static bool all_zero(void)
 {
-	sector = *state ? *(unsigned *)*state : 512;
-	memset(&f, 0, sizeof(f));
-	f.volume.disk_fd = -1;
-	image_open(&f.image, SIZE, sector);
-	assert_int_equal(sd_volume_create(f.image.fd, &f.image.disk, ID, &f.volume, &f.err), 0);
-	return 0;
-}
+	unsigned char *bytes = image_copy(&f.image);
+	bool zero = !bytes[0] && !memcmp(bytes, bytes + 1, f.image.disk.size - 1);
 
-static int teardown(void **state)
-{
-	(void)state;
-	sd_volume_close(&f.volume);
-	image_close(&f.image);
-	return 0;
-}
-
-/* Reads the mark; returns what the core does. */
-static int read_mark(struct sd_mark *ret)
-{
-	memset(ret, 0, sizeof(*ret));
-	sd_error_clear(&f.err);
-	return sd_volume_read_mark(f.image.fd, &f.image.disk, ret, &f.err);
-}
-
-static void mark_is(const char *id, enum sd_state state)
-{
-	struct sd_mark mark;
-
-	assert_int_equal(read_mark(&mark), 0);
-	assert_string_equal(mark.id, id);
-	assert_int_equal(mark.state, state);
-	assert_false(mark.needs_repair);
+	free(bytes);
+	return zero;
 }
 
 static void test_create(void **state)
@@ -74,26 +30,37 @@ static void test_create(void **state)
 	assert_int_equal(gpt.primary.other_lba, SIZE / sector - 1);
 }
 
-static void set_state(enum sd_state state, int expected)
+/* What a forced preparation may find: everything at both ends goes. */
+static void test_create_over_content(void **state)
 {
+	static unsigned char zero[4096];
+	unsigned char at_start[4096], at_end[4096];
+
+	(void)state;
+	sd_volume_close(&f.volume);
+	image_fill(&f.image, 0, 0xa5, SIZE);
+	assert_int_equal(flock(f.image.fd, LOCK_EX), 0);
+	assert_int_equal(
+	        sd_volume_create(f.image.fd, &f.image.disk, OTHER_ID, &f.volume, &f.err), 0);
+	mark_is(OTHER_ID, SD_STATE_PREPARING);
+	image_read(&f.image, MIB - sizeof(at_start), at_start, sizeof(at_start));
+	image_read(&f.image, SIZE - MIB, at_end, sizeof(at_end));
+	assert_memory_equal(at_start, zero, sizeof(zero));
+	assert_memory_equal(at_end, zero, sizeof(zero));
+}
+
+static void test_create_refuses(void **state)
+{
+	struct sd_volume volume = SD_VOLUME_INIT;
+	struct sd_disk small = f.image.disk;
 	unsigned char *before = image_copy(&f.image);
 
-	sd_error_clear(&f.err);
-	assert_int_equal(sd_volume_set_state(&f.volume, state, &f.err), expected);
-	if (expected < 0) {
-		assert_string_not_equal(f.err.text, "");
-		image_is_unchanged(&f.image, before);
-		return;
-	}
-	mark_is(f.volume.mark.id, state);
-	/* nothing but the tables: not a byte of the partition */
-	{
-		unsigned char *now = image_copy(&f.image);
-
-		assert_int_equal(memcmp(now + MIB, before + MIB, SIZE - 2 * MIB), 0);
-		free(now);
-	}
-	free(before);
+	(void)state;
+	small.size = SD_DISK_MIN_SIZE - MIB;
+	assert_int_equal(sd_volume_create(f.image.fd, &small, OTHER_ID, &volume, &f.err), -EINVAL);
+	assert_int_equal(
+	        sd_volume_create(f.image.fd, &f.image.disk, "no-id", &volume, &f.err), -EINVAL);
+	image_is_unchanged(&f.image, before);
 }
 
 static void test_states(void **state)
@@ -110,33 +77,165 @@ static void test_states(void **state)
 	set_state(SD_STATE_USED, 0);
 	set_state(SD_STATE_READY, -EINVAL);
 	set_state(SD_STATE_FAILED, -EINVAL);
-	assert_int_equal(sd_volume_renew(&f.volume, OTHER_ID, &f.err), -EINVAL);
 	set_state(SD_STATE_ERASING, 0);
 	set_state(SD_STATE_USED, -EINVAL);
+	set_state(SD_STATE_READY, -EINVAL);
 	set_state(SD_STATE_FAILED, 0);
 	set_state(SD_STATE_READY, -EINVAL);
 	set_state(SD_STATE_ERASING, 0);
-	assert_int_equal(sd_volume_renew(&f.volume, "nonsense", &f.err), -EINVAL);
-	assert_int_equal(sd_volume_renew(&f.volume, OTHER_ID, &f.err), 0);
-	mark_is(OTHER_ID, SD_STATE_PREPARING);
-	assert_int_equal(sd_volume_renew(&f.volume, ID, &f.err), 0);
-	mark_is(ID, SD_STATE_PREPARING);
+}
+
+static void test_ready_to_erasing(void **state)
+{
+	(void)state;
 	set_state(SD_STATE_READY, 0);
 	set_state(SD_STATE_ERASING, 0);
 }
 
-#define BOTH(test)                                                                                 \
-	{ #test " 512", test, setup, teardown, &sectors[0] },                                      \
-	{                                                                                          \
-		#test " 4096", test, setup, teardown, &sectors[1]                                  \
-	}
+static void test_preparing_to_failed(void **state)
+{
+	(void)state;
+	set_state(SD_STATE_FAILED, 0);
+	set_state(SD_STATE_USED, -EINVAL);
+}
+
+static void renew_is_refused(void)
+{
+	unsigned char *before = image_copy(&f.image);
+
+	assert_int_equal(sd_volume_renew(&f.volume, OTHER_ID, &f.err), -EINVAL);
+	image_is_unchanged(&f.image, before);
+}
+
+static void test_renew(void **state)
+{
+	(void)state;
+	assert_int_equal(sd_volume_renew(&f.volume, OTHER_ID, &f.err), 0);
+	mark_is(OTHER_ID, SD_STATE_PREPARING);
+	set_state(SD_STATE_READY, 0);
+	renew_is_refused();
+	set_state(SD_STATE_USED, 0);
+	renew_is_refused();
+	set_state(SD_STATE_ERASING, 0);
+	assert_int_equal(sd_volume_renew(&f.volume, "no-id", &f.err), -EINVAL);
+	assert_int_equal(sd_volume_renew(&f.volume, ID, &f.err), 0);
+	mark_is(ID, SD_STATE_PREPARING);
+	assert_string_equal(f.volume.mark.id, ID);
+	set_state(SD_STATE_FAILED, 0);
+	renew_is_refused();
+}
+
+static void test_needs_exclusive_lock(void **state)
+{
+	unsigned char *before = image_copy(&f.image);
+
+	(void)state;
+	f.volume.lock = LOCK_SH;
+	assert_int_equal(sd_volume_set_state(&f.volume, SD_STATE_READY, &f.err), -ENOLCK);
+	assert_int_equal(sd_volume_renew(&f.volume, OTHER_ID, &f.err), -ENOLCK);
+	assert_int_equal(sd_volume_grow(&f.volume, &f.err), -ENOLCK);
+	assert_int_equal(sd_volume_remove(&f.volume, &f.err), -ENOLCK);
+	image_is_unchanged(&f.image, before);
+}
+
+/* Somebody replaced the volume behind an open handle. */
+static void test_stale_handle(void **state)
+{
+	struct sd_volume old = f.volume;
+
+	(void)state;
+	assert_int_equal(sd_volume_renew(&f.volume, OTHER_ID, &f.err), 0);
+	assert_int_equal(sd_volume_set_state(&old, SD_STATE_READY, &f.err), -ESTALE);
+	mark_is(OTHER_ID, SD_STATE_PREPARING);
+}
+
+static void test_grow(void **state)
+{
+	const uint64_t grown = SIZE + 9 * MIB + 4096;
+	struct sd_mark mark;
+
+	(void)state;
+	set_state(SD_STATE_READY, 0);
+	set_state(SD_STATE_USED, 0);
+	resize(grown);
+	assert_int_equal(read_mark(&mark), 0);
+	assert_true(mark.disk_grew);
+	assert_false(mark.needs_repair);
+	assert_int_equal(sd_volume_grow(&f.volume, &f.err), 0);
+	assert_int_equal(read_mark(&mark), 0);
+	assert_false(mark.disk_grew);
+	assert_int_equal(mark.start, MIB);
+	assert_int_equal(mark.start + mark.size, SIZE + 8 * MIB);
+	mark_is(ID, SD_STATE_USED);
+	assert_int_equal(sd_volume_grow(&f.volume, &f.err), 0);
+}
+
+/* A state written on a grown disk moves the backup, but the partition stays: still to be grown. */
+static void test_state_on_grown_disk(void **state)
+{
+	struct sd_mark mark;
+
+	(void)state;
+	resize(SIZE + 9 * MIB);
+	set_state(SD_STATE_READY, 0);
+	assert_int_equal(read_mark(&mark), 0);
+	assert_true(mark.disk_grew);
+	assert_int_equal(mark.size, SIZE - 2 * MIB);
+	assert_int_equal(sd_volume_grow(&f.volume, &f.err), 0);
+	assert_int_equal(read_mark(&mark), 0);
+	assert_false(mark.disk_grew);
+	assert_int_equal(mark.size, SIZE + 7 * MIB);
+}
+
+static void test_remove(void **state)
+{
+	struct sd_mark mark;
+
+	(void)state;
+	set_state(SD_STATE_READY, 0);
+	assert_int_equal(sd_volume_remove(&f.volume, &f.err), 0);
+	assert_int_equal(read_mark(&mark), -ENOENT);
+	assert_true(all_zero());
+}
+
+static void test_remove_grown(void **state)
+{
+	(void)state;
+	set_state(SD_STATE_READY, 0);
+	resize(SIZE + 9 * MIB);
+	assert_int_equal(sd_volume_remove(&f.volume, &f.err), 0);
+	assert_true(all_zero());
+}
+
+static void test_remove_refuses_used(void **state)
+{
+	unsigned char *before;
+
+	(void)state;
+	set_state(SD_STATE_READY, 0);
+	set_state(SD_STATE_USED, 0);
+	before = image_copy(&f.image);
+	assert_int_equal(sd_volume_remove(&f.volume, &f.err), -EINVAL);
+	image_is_unchanged(&f.image, before);
+}
 
 int main(void)
 {
-	static unsigned sectors[] = { 512, 4096 };
 	const struct CMUnitTest tests[] = {
 		BOTH(test_create),
+		BOTH(test_create_over_content),
+		BOTH(test_create_refuses),
 		BOTH(test_states),
+		BOTH(test_ready_to_erasing),
+		BOTH(test_preparing_to_failed),
+		BOTH(test_renew),
+		BOTH(test_needs_exclusive_lock),
+		BOTH(test_stale_handle),
+		BOTH(test_grow),
+		BOTH(test_state_on_grown_disk),
+		BOTH(test_remove),
+		BOTH(test_remove_grown),
+		BOTH(test_remove_refuses_used),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
