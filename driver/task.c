@@ -4,12 +4,10 @@
 #include "filesystem.h"
 #include "lock.h"
 #include "log.h"
-#include "root.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/sysmacros.h>
 
 int sd_task_lock(struct sd_task *task, const char *id, unsigned timeout_ms, struct sd_error *err)
 {
@@ -137,27 +135,6 @@ int sd_task_roll_back(struct sd_task *task, struct sd_error *err)
 	return sd_record_write(record, err);
 }
 
-/* A disk that was pulled: its device, or the one under the mapping, is no longer in sysfs. */
-static bool is_gone(dev_t devno)
-{
-	_cleanup_closedir_ DIR *slaves = NULL;
-	const struct dirent *entry;
-	char path[PATH_MAX];
-
-	if (sd_root_path(path, sizeof(path), "/sys/dev/block/%u:%u", major(devno), minor(devno)) <
-	        0)
-		return false;
-	if (access(path, F_OK) < 0)
-		return errno == ENOENT;
-	(void)strncat(path, "/slaves", sizeof(path) - strlen(path) - 1);
-	slaves = opendir(path);
-	while (slaves && (entry = readdir(slaves)))
-		if (entry->d_name[0] != '.' &&
-		        faccessat(dirfd(slaves), entry->d_name, F_OK, 0) < 0 && errno == ENOENT)
-			return true;
-	return false;
-}
-
 /* How many mounts use the device besides the stage. */
 static int count_users(dev_t devno, const char *stage, size_t *ret, struct sd_error *err)
 {
@@ -179,7 +156,7 @@ int sd_task_unmount_stage(struct sd_task *task, const struct sd_mount *stage, st
 {
 	struct sd_error note = SD_ERROR_INIT;
 
-	if (is_gone(stage->devno) &&
+	if (sd_mounts_device_is_gone(stage->devno) &&
 	        sd_filesystem_shutdown(stage->target, task->fs_type, &note) < 0)
 		sd_log(LOG_WARNING, "volume %s: %s", task->id, note.text);
 	return sd_mounts_unmount(stage->target, err);
