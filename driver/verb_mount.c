@@ -95,7 +95,8 @@ SD_VERB(verb_mount)
 		return r;
 	if (is_done_already(&task, target))
 		return sd_record_write(&task.record, err);
-	if ((r = choose_stage(&task, stage, sizeof(stage), &ours, err)) < 0 ||
+	if ((r = sd_mounts_check_target(target, err)) < 0 ||
+	        (r = choose_stage(&task, stage, sizeof(stage), &ours, err)) < 0 ||
 	        (r = sd_task_begin(&task, target, stage, ours, err)) < 0)
 		return r;
 	r = do_mount(&task, target, err);

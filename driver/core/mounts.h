@@ -69,6 +69,12 @@ int sd_mounts_stage(const char *node, dev_t devno, const char *type, const char 
 int sd_mounts_bind_data(const char *stage, dev_t devno, const char *target, bool read_only,
         bool *ret_was_bound, struct sd_error *err);
 
+/*
+ * Whether sd_mounts_bind_data() could use target, for a refusal before anything is changed: a
+ * directory, or missing in an existing one, no link, and no mount but a bind of some data/.
+ */
+int sd_mounts_check_target(const char *target, struct sd_error *err);
+
 /* Verifies the result: the mount at target is data/ of this device, and read-only as wanted. */
 int sd_mounts_verify(const char *target, dev_t devno, bool read_only, struct sd_error *err);
 

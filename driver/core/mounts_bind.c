@@ -159,6 +159,36 @@ static int look_at_target(const char *target, dev_t devno, bool read_only, struc
 	return r;
 }
 
+int sd_mounts_check_target(const char *target, struct sd_error *err)
+{
+	char path[PATH_MAX], parent[PATH_MAX];
+	struct sd_mount mount;
+	struct stat st;
+	int r;
+
+	r = sd_mounts_canonical(target, path, sizeof(path), err);
+	if (r == 0)
+		r = sd_mounts_at(path, &mount, err);
+	if (r < 0)
+		return r;
+	if (r > 0) {
+		r = strcmp(mount.root, "/data") == 0
+		        ? 0
+		        : sd_error_set(err, EBUSY, "%s already carries another mount", path);
+		sd_mount_clear(&mount);
+		return r;
+	}
+	if (lstat(path, &st) == 0)
+		return S_ISDIR(st.st_mode)
+		        ? 0
+		        : sd_error_set(
+		                  err, ENOTDIR, "the target %s is a link or no directory", path);
+	(void)snprintf(parent, sizeof(parent), "%.*s", (int)(strrchr(path, '/') - path), path);
+	if (errno != ENOENT || (parent[0] && stat(parent, &st) < 0))
+		return sd_error_errno(err, errno, "cannot use the target %s", path);
+	return 0;
+}
+
 int sd_mounts_bind_data(const char *stage, dev_t devno, const char *target, bool read_only,
         bool *ret_was_bound, struct sd_error *err)
 {

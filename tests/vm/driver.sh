@@ -69,16 +69,22 @@ fails() {
 	fi
 }
 
-# options ID [KEY=VALUE...]: the JSON that kubelet would pass; "pv" stands for the PV's own name.
+# options ID [KEY=VALUE...]: the JSON that kubelet would pass; "pv" stands for the PV's own name. The
+# last value of a key counts.
 options() {
-	local id=$1 word json
-	json="{\"volumeID\":\"$id\""
+	local id=$1 word key json="" separator="{"
+	local -A value=()
+	local -a keys=()
 	shift
-	for word; do
-		case $word in
-		pv) json+=",\"kubernetes.io/pvOrVolumeName\":\"solodisk.$id\"" ;;
-		*) json+=",\"${word%%=*}\":\"${word#*=}\"" ;;
-		esac
+	for word in "volumeID=$id" "$@"; do
+		[ "$word" != pv ] || word=kubernetes.io/pvOrVolumeName=solodisk.$id
+		key=${word%%=*}
+		[ -n "${value[$key]+set}" ] || keys+=("$key")
+		value[$key]=${word#*=}
+	done
+	for key in "${keys[@]}"; do
+		json+="$separator\"$key\":\"${value[$key]}\""
+		separator=,
 	done
 	printf '%s}' "$json"
 }
@@ -151,9 +157,6 @@ no_leftovers() {
 
 # digests: of all disks from the outside, to show that a refusal changed no byte.
 digests() {
-	local disk
 	sync
-	for disk in "$@"; do
-		vm crc "$disk"
-	done
+	vm crc "$@"
 }

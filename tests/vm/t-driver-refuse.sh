@@ -64,9 +64,11 @@ refused "an inline volume that names only a device" "by hand" mount "$target" \
 
 mkdir -p "$target"
 mount -t tmpfs busy "$target"
-refused "target busy with another mount" "mount" mount "$target" "$(options "$plain" pv)"
-ok "and that mount is still there" mountpoint -q "$target"
+fails "target busy with another mount" "already" mount "$target" "$(options "$plain" pv)"
+is "target busy: no byte changed" "$(digests a b c d)" "$before"
+is "and only that mount is there" "$(findmnt -nro SOURCE "$target")" busy
 umount "$target"
+no_leftovers "target busy: nothing is left"
 rmdir "$target"
 refused "target missing, and its parent too" "." mount "$PODS/none/there/data" "$(options "$plain" pv)"
 ln -s /tmp "$target"

@@ -11,18 +11,18 @@ from . import HarnessError
 from .disks import parse_size
 
 _CHUNK = 1 << 20
+UNPLUG_TIMEOUT = 20  # seconds
 _HANG = 1  # byte per second
 
 
 class Controls:
     """Answers requests. Each method named do_REQUEST gets the words and returns the answer."""
 
-    def __init__(self, guest, rewrite_job):
+    def __init__(self, guest):
         self.guest = guest
         self.machine = guest.machine
         self.qmp = guest.machine.qmp
-        self._rewrite_job = rewrite_job
-        self._failing = {}  # disk name -> number of its blkdebug node
+        self._failing = {}  # disk name -> its blkdebug node
         self._count = 0
 
     def answer(self, line):
@@ -62,7 +62,8 @@ class Controls:
         return None
 
     def do_reset(self):
-        """A reset button: another QEMU would do as well, but a real reset keeps its devices."""
+        """As a power cut, but what the guest has sent to its disks is written first."""
+        self.qmp.command("stop")
         self.guest.next_boot = True
         return None
 
@@ -82,15 +83,14 @@ class Controls:
     def do_gone(self, name):
         """Waits until the device is unplugged."""
         disk = self._disk(name)
-        if not self.qmp.wait_event("DEVICE_DELETED", lambda data: data.get("device") == name, 20):
+        if self.qmp.wait_event("DEVICE_DELETED", UNPLUG_TIMEOUT, device=name) is None:
             raise HarnessError(f"{name} is still plugged")
         disk.plugged = False
         return ""
 
     def do_plug(self, name):
         disk = self._disk(name)
-        device = disk.device()
-        self.qmp.command("device_add", **device)
+        self.qmp.command("device_add", disk.device())
         disk.plugged = True
         return ""
 
@@ -100,7 +100,7 @@ class Controls:
         """At once, if the emulated disk can tell the guest; NVMe from the next boot on."""
         disk = self._disk(name)
         new_size = parse_size(size)
-        if new_size < disk.size:
+        if new_size < (disk.new_size or disk.size):
             raise HarnessError(f"{name} would shrink")
         if disk.type == "nvme":
             disk.new_size = new_size
@@ -124,7 +124,7 @@ class Controls:
                              image=disk.backing, discard="unmap", inject_error=rules)
         elif switch != "off":
             raise HarnessError("errors DISK on|off [KIND]")
-        self.qmp.command("blockdev-reopen", options=[disk.top_node(child)])
+        self._reopen(disk, child)
         previous = self._failing.pop(name, None)
         if previous:
             self.qmp.command("blockdev-del", node_name=previous)
@@ -132,11 +132,16 @@ class Controls:
             self._failing[name] = child
         return ""
 
+    def _reopen(self, disk, child):
+        self.qmp.command("blockdev-reopen", options=[disk.top_node(child)])
+
     def do_throttle(self, name, bytes_per_second):
         """0 is no limit."""
-        self._disk(name)
+        disk = self._disk(name)
         self.qmp.command("qom-set", path=f"/objects/limits-{name}", property="limits",
                          value={"bps-total": int(bytes_per_second)})
+        # Requests that wait under the old limit go on: a reopening drains the node.
+        self._reopen(disk, self._failing.get(name, disk.backing))
         return ""
 
     def do_hang(self, name, switch):
@@ -150,12 +155,12 @@ class Controls:
 
     # Looking from outside
 
-    def do_crc(self, name):
-        """SHA-256 over the places and contents of all that is not zero."""
-        disk = self._disk(name)
+    def do_crc(self, *names):
+        """For each disk, SHA-256 over the places and contents of all that is not zero."""
+        disks = [self._disk(name) for name in names]
         self.qmp.command("stop")
         try:
-            return _digest(disk.image)
+            return " ".join(_digest(disk.image) for disk in disks)
         finally:
             self.qmp.command("cont")
 
