@@ -111,9 +111,9 @@ class Guest:
                 disk.resize_image(disk.new_size)
                 disk.new_size = None
         self.machine = Machine(self.options, directory, self.disks)
-        self.controls = Controls(self, lambda: self._write_job(directory))
+        self.controls = Controls(self)
         self._failure = None
-        self._selector = selectors.DefaultSelector()
+        self._selector = selectors.SelectSelector()  # regular files, too
         for name in ("control", "out", "err"):
             self._selector.register(self.machine.channels[name], selectors.EVENT_READ, name)
         self._selector.register(self.machine.qmp.socket, selectors.EVENT_READ, "qmp")
@@ -135,6 +135,8 @@ class Guest:
             elif key.data == "control":
                 self._serve_request(key.fileobj)
             elif key.data == "stdin":
+                self._read_stdin()
+            elif key.data == "in":
                 self._forward_stdin()
             else:
                 self._forward_output(key.data)
@@ -147,9 +149,9 @@ class Guest:
             self.exit_status = TIMED_OUT
 
     def _check_events(self):
-        for event in self.machine.qmp.events():
-            if event["event"] == "SHUTDOWN" and self.exit_status is None:
-                self._die(f"the guest went down: {event['data'].get('reason')}")
+        shutdown = self.machine.qmp.take_event("SHUTDOWN")
+        if shutdown is not None and self.exit_status is None:
+            self._die(f"the guest went down: {shutdown.get('reason')}")
         if self.machine.qmp.closed and self.exit_status is None:
             self._die("QEMU died")
 
@@ -193,14 +195,26 @@ class Guest:
             while self._forward_output(name, socket.MSG_DONTWAIT):
                 pass
 
-    def _forward_stdin(self):
+    def _read_stdin(self):
+        """Takes one piece of our input, and then waits for the guest to take it in turn."""
         data = os.read(sys.stdin.fileno(), 1 << 16)
+        self._selector.unregister(sys.stdin.fileno())
         channel = self.machine.channels["in"]
         if data:
-            channel.sendall(data)
+            self._stdin_waiting = data
+            channel.setblocking(False)
+            self._selector.register(channel, selectors.EVENT_WRITE, "in")
         else:
-            self._selector.unregister(sys.stdin.fileno())
-            channel.close()
+            # Not close(): QEMU would forget what it has not read yet.
+            channel.shutdown(socket.SHUT_WR)
+
+    def _forward_stdin(self):
+        channel = self.machine.channels["in"]
+        with contextlib.suppress(BlockingIOError):
+            self._stdin_waiting = self._stdin_waiting[channel.send(self._stdin_waiting):]
+        if not self._stdin_waiting:
+            self._selector.unregister(channel)
+            self._selector.register(sys.stdin.fileno(), selectors.EVENT_READ, "stdin")
 
     def _show_console(self):
         if not self.options.verbose:
@@ -236,6 +250,3 @@ def _terminal_restored():
         termios.tcsetattr(0, termios.TCSADRAIN, settings)
         fcntl.fcntl(0, fcntl.F_SETFL, flags)
 
-
-def usage_error(text):
-    raise HarnessError(text)

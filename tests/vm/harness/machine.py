@@ -9,13 +9,13 @@ import subprocess
 import time
 from pathlib import Path
 
-from . import HarnessError, kernel
+from . import HarnessError, clock, kernel
 from .qmp import Qmp
 
 CHANNELS = ("control", "out", "err", "in")
-COMMAND_LINE = ("panic=-1 oops=panic mitigations=off nokaslr no_timer_check tsc=reliable "
-                "lpj=4000000 cryptomgr.notests random.trust_cpu=on nvme_core.multipath=N "
-                "pci=assign-busses scsi_mod.scan=sync console=ttyS0")
+COMMAND_LINE = ("panic=-1 oops=panic mitigations=off nokaslr no_timer_check "
+                "tsc=reliable cryptomgr.notests random.trust_cpu=on "
+                "pci=assign-busses console=ttyS0")
 KVM_RECHECK = 86400  # seconds
 
 
@@ -59,6 +59,8 @@ class Machine:
         image = kernel.ensure_kernel()
         groups = ["base", "common", *sorted({disk.type for disk in self.disks})]
         append = [COMMAND_LINE, f"vm.modules={','.join(groups)}", *options.append]
+        if options.accelerator == "tcg":
+            append.append(f"tsc_early_khz={clock.tsc_khz()}")
         if not options.verbose:
             append.append("quiet")
         command = [

@@ -3,6 +3,7 @@
 
 import json
 import select
+import time
 
 from . import HarnessError
 
@@ -35,9 +36,9 @@ class Qmp:
         line, self._buffer = self._buffer.split(b"\n", 1)
         return json.loads(line)
 
-    def command(self, name, **arguments):
-        """Runs a command; its result. An underscore in an argument's name stands for a dash."""
-        arguments = {key.replace("_", "-"): value for key, value in arguments.items()}
+    def command(self, name, arguments=None, **more):
+        """Runs a command; its result. In more, an underscore stands for a dash."""
+        arguments = {**(arguments or {}), **{k.replace("_", "-"): v for k, v in more.items()}}
         self.socket.sendall(json.dumps({"execute": name, "arguments": arguments}).encode() + b"\n")
         while True:
             message = self._read_message()
@@ -48,32 +49,25 @@ class Qmp:
             else:
                 return message["return"]
 
-    def events(self):
-        """The events so far; call it when the socket is readable or after commands."""
-        while b"\n" in self._buffer or _readable(self.socket):
+    def take_event(self, name, **wanted):
+        """The data of the first such event that came, or None. Never waits."""
+        while b"\n" in self._buffer or select.select([self.socket], [], [], 0)[0]:
             try:
-                message = self._read_message()
+                self._events.append(self._read_message())
             except HarnessError:
                 break
-            self._events.append(message)
-        events, self._events = self._events, []
-        return events
+        for event in self._events:
+            data = event.get("data", {})
+            if event["event"] == name and wanted.items() <= data.items():
+                self._events.remove(event)
+                return data
+        return None
 
-    def wait_event(self, name, matches, timeout):
-        """Waits for an event whose data matches; other events stay queued. False: timed out."""
-        self.socket.settimeout(timeout)
-        try:
-            while True:
-                for event in self._events:
-                    if event["event"] == name and matches(event.get("data", {})):
-                        self._events.remove(event)
-                        return True
-                self._events.append(self._read_message())
-        except TimeoutError:
-            return False
-        finally:
-            self.socket.settimeout(None)
-
-
-def _readable(socket):
-    return bool(select.select([socket], [], [], 0)[0])
+    def wait_event(self, name, seconds, **wanted):
+        """Waits for such an event. None: it did not come in time."""
+        end = time.monotonic() + seconds
+        while (data := self.take_event(name, **wanted)) is None and not self.closed:
+            left = end - time.monotonic()
+            if left <= 0 or not select.select([self.socket], [], [], left)[0]:
+                return None
+        return data
