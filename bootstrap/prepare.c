@@ -87,6 +87,7 @@ int prepare_check(const struct prepare *prepare, const struct sd_disk *disk, enu
 	return r < 0 ? r : examine(prepare, disk, fd, ret, err);
 }
 
+/* examine() was right before this, under the same lock. */
 static int prepare_fresh(const struct prepare *prepare, const struct sd_disk *disk, int fd,
         bool forced, struct outcome *ret, struct sd_error *err)
 {
@@ -102,13 +103,11 @@ static int prepare_fresh(const struct prepare *prepare, const struct sd_disk *di
 		        disk->wwid);
 		step(prepare, "make blank");
 		r = blank_disk(disk, fd, err);
+		if (r == 0) /* from here on it must be as blank as any other */
+			r = sd_disk_check_free(disk, fd, err);
 		if (r < 0)
 			return r;
 	}
-	/* Right before the first write, and after a forced one as strictly as ever. */
-	r = sd_disk_check_free(disk, fd, err);
-	if (r < 0)
-		return r;
 	ret->touched = true;
 	sd_log(LOG_NOTICE, "%s (%s): prepared as volume %s", disk->name, disk->wwid, ret->id);
 	step(prepare, "table");
