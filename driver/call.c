@@ -88,21 +88,18 @@ static const char *status_word(char status)
 int sd_call_answer(char status, struct sd_answer *answer, struct sd_error *err)
 {
 	_cleanup_free_ char *line = NULL;
-	_cleanup_free_ char *datagram = NULL;
-	size_t len;
+	struct iovec parts[2] = { { &status, 1 } };
+	struct msghdr datagram = { .msg_iov = parts, .msg_iovlen = SD_ARRAY_SIZE(parts) };
 	int r;
 
 	r = sd_json_set_string(answer->json, "status", status_word(status));
 	if (r == 0 && answer->message[0])
 		r = sd_json_set_string(answer->json, "message", answer->message);
 	line = r == 0 ? sd_json_line(answer->json) : NULL;
-	len = line ? strlen(line) : 0;
-	datagram = line ? malloc(len + 1) : NULL;
-	if (!datagram)
+	if (!line)
 		return sd_error_set(err, ENOMEM, "out of memory");
-	datagram[0] = status;
-	memcpy(datagram + 1, line, len);
-	if (send(ANSWER_FD, datagram, len + 1, MSG_NOSIGNAL) < 0)
+	parts[1] = (struct iovec){ line, strlen(line) };
+	if (sendmsg(ANSWER_FD, &datagram, MSG_NOSIGNAL) < 0)
 		return sd_error_errno(err, errno, "cannot answer");
 	return 0;
 }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # attach: true, the full life cycle in kubelet's order, plain and LUKS2 with its key in a Secret.
 # vm: --disk nvme,size=512M --disk nvme,size=512M --udev
-# timeout: 300
+# timeout: 600
 . "$SRC/tests/vm/lib.sh"
 . "$SRC/tests/vm/driver.sh"
 

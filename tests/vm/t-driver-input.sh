@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Every verb with bad input: a clear Failure in one JSON line, never a crash.
 # vm: --disk nvme,name=a,size=512M
-# timeout: 300
+# timeout: 600
 . "$SRC/tests/vm/lib.sh"
 . "$SRC/tests/vm/driver.sh"
 

@@ -3,7 +3,7 @@
 # The worker, or the worker and the front, killed at each of the system calls by which mount changes
 # something: the front answers Failure, nothing stays at the target, and the same call then succeeds.
 # vm: --disk nvme,size=512M --disk nvme,size=512M
-# timeout: 600
+# timeout: 900
 . "$SRC/tests/vm/lib.sh"
 . "$SRC/tests/vm/driver.sh"
 
@@ -35,10 +35,10 @@ check() {
 for which in plain secret; do
 	if [ $which = plain ]; then
 		opts=$(options "$plain" pv)
-		points="flock:1 flock:2 rename:1 rename:2 mount:1 open_tree:1 move_mount:1 sendto:1"
+		points="flock:1 flock:2 rename:1 rename:2 mount:1 open_tree:1 move_mount:1 sendmsg:1"
 	else
 		opts=$(luks_options "$secret" "$key" pv)
-		points="flock:1 rename:1 rename:2 mount:1 ioctl:5 ioctl:9 ioctl:12 move_mount:1 sendto:1"
+		points="flock:1 rename:1 rename:2 mount:1 ioctl:5 ioctl:9 ioctl:12 move_mount:1 sendmsg:1"
 	fi
 	for point in $points; do
 		killed_at "${point%:*}" "${point#*:}" mount "$target" "$opts"
@@ -70,7 +70,7 @@ for nth in 1 2; do
 	pkill -KILL -x strace
 	pkill -KILL -x disk
 	pkill -KILL -x .worker
-	wait
+	wait 2>/dev/null
 	succeeds "all killed (rename $nth): unmount" unmount "$target"
 	no_leftovers "all killed (rename $nth): nothing is left"
 done

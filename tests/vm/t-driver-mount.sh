@@ -3,7 +3,7 @@
 # attach: false, as kubelet calls it: plain and LUKS2, XFS and ext4; two pods; every verb twice; a
 # reboot between mount and unmount.
 # vm: --disk nvme,size=512M --disk nvme,size=512M --disk scsi,size=512M --disk nvme,size=512M,lbs=4096
-# timeout: 300
+# timeout: 600
 . "$SRC/tests/vm/lib.sh"
 . "$SRC/tests/vm/driver.sh"
 

@@ -3,7 +3,7 @@
 # What mount refuses: each time a Failure that says what and why, nothing mounted, nothing open, and
 # not a byte of any disk changed.
 # vm: --disk nvme,name=a,size=512M --disk nvme,name=b,size=512M --disk nvme,name=c,size=512M --disk nvme,name=d,size=64M
-# timeout: 300
+# timeout: 600
 . "$SRC/tests/vm/lib.sh"
 . "$SRC/tests/vm/driver.sh"
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # No secret in /proc/PID/cmdline, in syslog, in an answer, in a core; a Failure with one exits 0.
 # vm: --disk nvme,size=512M
-# timeout: 300
+# timeout: 600
 . "$SRC/tests/vm/lib.sh"
 . "$SRC/tests/vm/driver.sh"
 
