@@ -51,11 +51,8 @@ static int add_row(struct list *list, const struct survey *survey, struct sd_err
 static int add(struct list *list, const struct sd_disk *disk, struct sd_error *err)
 {
 	_cleanup_survey_ struct survey survey = { 0 };
-	int r;
 
-	r = survey_disk(disk, &survey, err);
-	if (r < 0)
-		return r;
+	survey_disk(disk, &survey);
 	if (list->table)
 		return add_row(list, &survey, err);
 	if (sd_json_append(list->json, describe_survey(&survey)) < 0)

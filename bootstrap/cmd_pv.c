@@ -185,10 +185,10 @@ static int run(
 	if (code != TOOL_OK)
 		return code;
 	r = which_disk(argv[optind], &disk, err);
-	if (r == 0)
-		r = survey_disk(&disk, &survey, err);
-	if (r == 0)
+	if (r == 0) {
+		survey_disk(&disk, &survey);
 		r = check_volume(&survey, &arguments, err);
+	}
 	if (r == 0)
 		r = print(&survey, &arguments, err);
 	return r == 0 ? TOOL_OK : tool_exit_code(err);

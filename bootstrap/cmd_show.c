@@ -57,10 +57,9 @@ static int look(const char *word, struct show *show, struct sd_error *err)
 	int r;
 
 	r = which_disk(word, &disk, err);
-	if (r == 0)
-		r = survey_disk(&disk, &show->survey, err);
 	if (r < 0)
 		return r;
+	survey_disk(&disk, &show->survey);
 	if (show->survey.kind == SURVEY_OURS || show->survey.kind == SURVEY_DAMAGED)
 		read_table(show);
 	if (show->survey.kind == SURVEY_OURS)

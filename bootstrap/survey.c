@@ -42,6 +42,15 @@ static void note(struct survey *survey, enum survey_kind kind, const char *fmt, 
 	va_end(ap);
 }
 
+static void note_unknown(struct survey *survey, const struct sd_error *why)
+{
+	static const char words[] = "could not tell";
+	bool has_them = strncmp(why->text, words, strlen(words)) == 0;
+
+	note(survey, SURVEY_UNKNOWN, "%s%s%s", has_them ? "" : words, has_them ? "" : ": ",
+	        why->text);
+}
+
 static bool is_mounted(struct survey *survey, const char *name, dev_t devno)
 {
 	_cleanup_mount_list_ struct sd_mount_list list = { 0 };
@@ -93,7 +102,8 @@ static void look_into_mapping(struct survey *survey)
 		(void)snprintf(survey->filesystem, sizeof(survey->filesystem), "%s", content.type);
 }
 
-static void note_volume(struct survey *survey)
+/* mounts: 0, or the negative errno for which they could not be told. */
+static void note_volume(struct survey *survey, int mounts)
 {
 	const char *where = survey->mounts.n ? survey->mounts.mount[0].target : NULL;
 	const char *text = "";
@@ -115,8 +125,9 @@ static void note_volume(struct survey *survey)
 		text = "a step failed on this disk, see the log; for an operator to decide";
 		break;
 	}
-	note(survey, SURVEY_OURS, "%s%s%s%s", text, where ? "; mounted at " : "",
-	        where ? where : "", survey->mark.disk_grew ? "; the disk has grown" : "");
+	note(survey, SURVEY_OURS, "%s%s%s%s%s", text, where ? "; mounted at " : "",
+	        where ? where : "", mounts < 0 ? "; where it is mounted could not be told" : "",
+	        survey->mark.disk_grew ? "; the disk has grown" : "");
 }
 
 /* The volume's partition as the kernel shows it; nothing is done so that it does. */
@@ -136,10 +147,10 @@ static void find_partition(struct survey *survey)
 	}
 }
 
-static int look_at_volume(struct survey *survey, struct sd_error *err)
+static void look_at_volume(struct survey *survey)
 {
 	dev_t devno;
-	int r;
+	int r = 0;
 
 	find_partition(survey);
 	if (survey->partition[0]) {
@@ -151,15 +162,12 @@ static int look_at_volume(struct survey *survey, struct sd_error *err)
 			look_into_mapping(survey);
 			devno = survey->mapping.devno;
 		}
-		r = sd_mounts_of_device(devno, &survey->mounts, err);
-		if (r < 0)
-			return r;
+		r = sd_mounts_of_device(devno, &survey->mounts, NULL);
 	}
-	note_volume(survey);
-	return 0;
+	note_volume(survey, r);
 }
 
-int survey_disk(const struct sd_disk *disk, struct survey *ret, struct sd_error *err)
+void survey_disk(const struct sd_disk *disk, struct survey *ret)
 {
 	_cleanup_close_ int fd = -1;
 	struct sd_error why = SD_ERROR_INIT;
@@ -169,28 +177,30 @@ int survey_disk(const struct sd_disk *disk, struct survey *ret, struct sd_error 
 	ret->disk = *disk;
 	r = sd_disk_open(disk, O_RDONLY | O_CLOEXEC | O_NONBLOCK, &fd, &why);
 	if (r < 0) {
-		note(ret, SURVEY_UNKNOWN, "could not tell: %s", why.text);
+		note_unknown(ret, &why);
 		look_from_outside(ret, -r);
-		return 0;
+		return;
 	}
 	r = sd_lock_disk(fd, LOCK_SH, disk->node, LOCK_WAIT_MS, &why);
 	if (r == 0)
 		r = sd_volume_read_mark(fd, disk, &ret->mark, &why);
-	if (r == 0)
-		return look_at_volume(ret, err);
-	if (r == -EUCLEAN) {
-		note(ret, SURVEY_DAMAGED, "%s", why.text);
-		return 0;
+	if (r == 0) {
+		look_at_volume(ret);
+		return;
 	}
-	if (r == -ENOENT)
+	if (r == -ENOENT) {
 		r = sd_disk_check_free(disk, fd, &why);
+		if (r == 0)
+			note(ret, SURVEY_BLANK, "blank, may be prepared");
+	}
 	if (r == 0)
-		note(ret, SURVEY_BLANK, "blank, may be prepared");
+		return;
+	if (r == -EUCLEAN)
+		note(ret, SURVEY_DAMAGED, "%s", why.text);
 	else if (r == -EEXIST || r == -EBUSY || r == -EPERM)
 		note(ret, SURVEY_TAKEN, "%s", why.text);
 	else
-		note(ret, SURVEY_UNKNOWN, "could not tell: %s", why.text);
-	return 0;
+		note_unknown(ret, &why);
 }
 
 void survey_free(struct survey *survey)

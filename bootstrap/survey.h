@@ -43,7 +43,7 @@ struct survey {
 /* The word of the STATE column: a volume's state, or blank, damaged, foreign, unknown. */
 const char *survey_state(const struct survey *survey);
 
-/* Fails only without memory: what could not be told is part of the answer. Free with survey_free(). */
-int survey_disk(const struct sd_disk *disk, struct survey *ret, struct sd_error *err);
+/* Cannot fail: what could not be told is part of the answer. Free with survey_free(). */
+void survey_disk(const struct sd_disk *disk, struct survey *ret);
 void survey_free(struct survey *survey);
 #define _cleanup_survey_ __attribute__((cleanup(survey_free)))
