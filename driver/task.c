@@ -191,6 +191,11 @@ static int close_unused_mapping(struct sd_task *task, struct sd_error *err)
 	int r;
 
 	r = sd_crypt_find(task->id, 0, &mapping, err);
+	if (r == -EEXIST) {
+		sd_log(LOG_WARNING, "volume %s: %s", task->id, err->text);
+		sd_error_clear(err);
+		return 0;
+	}
 	if (r <= 0)
 		return r;
 	r = count_users(mapping.devno, NULL, &users, err);

@@ -44,9 +44,10 @@ int sd_crypt_open(const char *device, dev_t devno, const char *id, const struct 
         bool rotational, struct sd_mapping *ret, bool *ret_was_open, struct sd_error *err);
 
 /*
- * Whether the volume's mapping is open, from sysfs alone. Returns 1 (*ret filled), 0: not open. With
- * devno non-zero it must lie on that device and have the right dm UUID, else -EEXIST as above; with
- * devno 0 (the disk is gone) only the name counts.
+ * Whether the volume's mapping is open, from sysfs alone. Returns 1 (*ret filled), 0: not open. A
+ * mapping of that name without the right dm UUID is somebody else's: -EEXIST, and nobody may close it.
+ * With devno non-zero it must also lie on that device, else -EEXIST as above; with devno 0 (the disk
+ * is gone) what it lies on does not count.
  */
 int sd_crypt_find(const char *id, dev_t devno, struct sd_mapping *ret, struct sd_error *err);
 

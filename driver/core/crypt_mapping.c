@@ -153,13 +153,12 @@ int sd_crypt_find(const char *id, dev_t devno, struct sd_mapping *ret, struct sd
 	r = sd_root_read(text, sizeof(text), "/sys/block/%s/dev", kernel_name);
 	if (r < 0 || parse_devno(text, &mapping.devno) < 0)
 		return sd_error_set(err, EIO, "cannot read the number of /dev/%s", kernel_name);
-	if (devno) {
-		r = check_dm_uuid(kernel_name, id, mapping.name, err);
-		if (r == 0)
-			r = check_backing(kernel_name, mapping.name, devno, err);
-		if (r < 0)
-			return r;
-	}
+	/* The name alone is not enough even to close it: anybody can give that to a mapping. */
+	r = check_dm_uuid(kernel_name, id, mapping.name, err);
+	if (r == 0 && devno)
+		r = check_backing(kernel_name, mapping.name, devno, err);
+	if (r < 0)
+		return r;
 	r = sd_root_path(mapping.node, sizeof(mapping.node), "/dev/%s", kernel_name);
 	if (r < 0)
 		return sd_error_errno(err, -r, "the path of /dev/%s", kernel_name);

@@ -14,6 +14,7 @@ plain_marker=MARKER-c0ffee
 encoded=$(base64 -w0 /tmp/marker)
 opts=$(luks_options "$id" /tmp/marker pv)
 target=$(pod 1)
+line=""
 echo '/tmp/core.%p' >/proc/sys/kernel/core_pattern
 ulimit -c unlimited
 call mount "$target" "$opts"
@@ -69,17 +70,29 @@ is "processes were seen" "$seen" yes
 wait
 call unmount "$target"
 
-# As fast as can be: a new call's command line, read again and again from its first moment.
-for _ in $(seq 20); do
+# As fast as can be: new calls' command lines, read again and again, a millisecond after their start
+# and later. No process is started for a look, so that there are many.
+looks=0
+for _ in 1 2 3 4 5 6 7 8; do
 	"$DRIVER" mount "$target" "$(luks_options "$id" /tmp/marker pv wwid=none)" >/dev/null 2>&1 &
 	pid=$!
-	sleep 0.001
-	for _ in $(seq 50); do
-		tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -a solodisk~disk/disk
-	done >>/tmp/cmdlines
+	until [[ $line == *solodisk~disk/disk* ]] || ! kill -0 $pid 2>/dev/null; do
+		IFS= read -r -d '' line <"/proc/$pid/cmdline" || break # the child is bash until it is ours
+	done 2>/dev/null
+	while mapfile -d '' words <"/proc/$pid/cmdline" && [ ${#words[@]} -gt 0 ]; do
+		looks=$((looks + 1))
+		printf '%s\n' "${words[*]}" >>/tmp/cmdlines
+	done 2>/dev/null
 	wait $pid
+	line=""
 done
-ok "command lines were read" test -f /tmp/cmdlines
+note "$looks looks"
+ok "command lines were read" test "$looks" -gt 8
+# What a look may catch is the moment between exec and the front's first instructions.
+is "the key was seen in at most one look a call" \
+	"$(($(grep -acF "${encoded:0:40}" /tmp/cmdlines) <= 8))" 1
+is "and most looks saw no more than the program's name" \
+	"$(($(grep -acvF "${encoded:0:40}" /tmp/cmdlines) * 10 >= looks * 8))" 1
 
 for where in /run/syslog $ANSWERS; do
 	is "no key in $where" "$(grep -ac "$plain_marker" "$where")" 0
