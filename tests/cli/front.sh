@@ -10,26 +10,32 @@ good='S{"status":"Success"}'
 secret='{"kubernetes.io/secret/key":"aHVudGVyMg=="}'
 plain='{"volumeID":"5c2f0c5e-0f0b-4c1c-9d5b-6f0f6a3f1b11"}'
 
-# A driver directory of its own, where worker files say what the worker does.
+# make_driver DIRECTORY: a driver directory of its own, in which files say what the worker does.
 make_driver() {
-	mkdir -p "$1" && chmod 755 "$TMP" && chmod 777 "$1"
-	cp "$BUILD/disk" "$1/disk"
-	cp "$TMP/fake" "$1/.worker"
+	mkdir -p "$1" && chmod 777 "$1"
+	ln "$TMP/disk" "$1/disk"
+	ln "$TMP/fake" "$1/.worker"
 }
 cc -O2 -Wall -D_GNU_SOURCE -static -o "$TMP/fake" "$SRC/tests/cli/fake_worker.c" ||
 	{ echo "Bail out! the fake worker does not compile" && exit 1; }
-D=$TMP/driver
-make_driver "$D"
+cp "$BUILD/disk" "$TMP/disk"
+chmod 755 "$TMP"
+drivers=0
 
-# worker CALL [UNDO]: what it does from now on. datagram TEXT: what it sends; printf escapes.
+# worker CALL [UNDO]: what it does from now on; in a new directory D, because late workers of earlier
+# calls may still be about. datagram TEXT: what it and later ones send; printf escapes.
 worker() {
-	rm -f "$D"/{calls,request,seen,sent,child}
+	drivers=$((drivers + 1))
+	D=$TMP/driver$drivers
+	make_driver "$D"
 	printf '%s' "$1" >"$D/call"
 	printf '%s' "${2:-}" >"$D/undo"
+	[ ! -e "$TMP/datagram" ] || cp "$TMP/datagram" "$D/datagram"
 }
 datagram() {
 	# shellcheck disable=SC2059 # escapes are meant
-	printf "$1" >"$D/datagram"
+	printf "$1" >"$TMP/datagram"
+	[ -z "${D:-}" ] || cp "$TMP/datagram" "$D/datagram"
 }
 
 # front ARGUMENT...: runs it, as kubelet does with both streams as one. Sets out, code and ms.
@@ -65,9 +71,10 @@ kinds() {
 	cut -d' ' -f1 "$D/calls" 2>&1 | paste -sd' '
 }
 
-eventually_is() {
-	eventually 5 test "$(cat "$2" 2>&1)" = "$3"
-	is "$1" "$(cat "$2" 2>&1)" "$3"
+# sent NAME WHAT: how the worker's sending ends, at last.
+sent() {
+	eventually 20 test -s "$D/sent"
+	is "$1" "$(cat "$D/sent" 2>&1)" "$2"
 }
 
 # In the background from the start, because it takes long: the test's variable only lowers the bound.
@@ -188,8 +195,8 @@ front mount /x "$plain"
 answered "undoing fails" Failure 1 "undoing what it had done failed too; see "
 unlike "the undo's answer is not shown" "$out" "cannot undo"
 datagram "$good"
-worker kill "answer 3000"
-SD_FRONT_TIMEOUT_MS=300 front mount /x "$plain"
+worker kill "answer 8000"
+SD_FRONT_TIMEOUT_MS=2000 front mount /x "$plain"
 answered "undoing takes long" Failure 1 "undoing what it had done goes on; see "
 datagram hello
 worker answer answer
@@ -198,17 +205,16 @@ answered "rubbish from mount is undone" Failure 1 "makes no sense; undoing what 
 is "by a second worker" "$(kinds)" "call undo"
 datagram "$good"
 
-worker "close 3000"
+worker "close 9000"
 front unmount /x
 answered "a worker that closes its channel and stays" Failure 1 "closed its channel without an answer"
-ok "is waited for a second" test "$ms" -ge 900 -a "$ms" -lt 2900
-worker "child 4000"
+ok "is waited for a second" test "$ms" -ge 900 -a "$ms" -lt 7000
+worker "child 6000"
 front unmount /x
 answered "a worker that ends while its child holds the channel" Failure 1 "exit status 0"
-ok "is not waited for longer" test "$ms" -lt 2000
+ok "is not waited for longer" test "$ms" -lt 5000
 at_exit "kill $(<"$D/child") 2>/dev/null"
-eventually 6 test -s "$D/sent"
-is "the child's answer does not count any more" "$(cat "$D/sent")" EPIPE
+sent "the child's answer does not count any more" EPIPE
 
 # --- workers that cannot be started
 
@@ -238,38 +244,43 @@ cp "$TMP/fake" "$D/.worker"
 
 # --- time
 
-worker "answer 1000"
+worker "answer 4000"
 SD_FRONT_TIMEOUT_MS=200 front mount /x "$secret"
 answered "mount that takes too long" Failure 0 "^mount: took longer than 0.2 s and is being rolled back"
-ok "is answered in time" test "$ms" -ge 200 -a "$ms" -lt 900
-eventually 5 test -s "$D/sent"
-is "the worker lives on and learns that its answer came too late" "$(cat "$D/sent")" EPIPE
+ok "is answered in time" test "$ms" -ge 200 -a "$ms" -lt 3500
+sent "the worker lives on and learns that its answer came too late" EPIPE
 is "and is not undone by another" "$(kinds)" call
-worker "answer 1000"
+worker "answer 4000"
 SD_FRONT_TIMEOUT_MS=200 front unmount /x
 answered "unmount that takes too long" Failure 1 "^unmount: took longer than 0.2 s and goes on in the background"
 worker "last-moment 600"
 SD_FRONT_TIMEOUT_MS=200 front mount /x "$plain"
 answered "an answer in the last moment counts" Success 0
-eventually 5 test -s "$D/sent"
-is "and the worker knows" "$(cat "$D/sent")" sent
+sent "and the worker knows" sent
 worker "answer 300"
 SD_FRONT_TIMEOUT_MS=nonsense front mount /x "$plain"
 answered "a nonsensical bound is none" Success 0
 
 # --- signals
 
-for signal in TERM INT HUP QUIT PIPE; do
-	worker "answer 800"
-	"$D/disk" mount /x "$secret" >"$TMP/out" 2>&1 &
-	pid=$!
+signals=(TERM INT HUP QUIT PIPE) interrupted=() directories=()
+for signal in "${signals[@]}"; do
+	worker "answer 6000"
+	"$D/disk" mount /x "$secret" >"$D/out" 2>&1 &
+	interrupted+=($!) directories+=("$D")
+done
+for i in "${!signals[@]}"; do
+	D=${directories[i]}
 	ok "the worker runs" eventually 5 test -s "$D/calls"
-	kill -$signal $pid
-	wait $pid
-	code=$? out=$(<"$TMP/out")
-	answered "SIG$signal is answered" Failure 0 "^mount: interrupted by SIG$signal, is being rolled back"
-	eventually 5 test -s "$D/sent"
-	is "and the worker rolls back" "$(cat "$D/sent")" EPIPE
+	kill -"${signals[i]}" "${interrupted[i]}"
+	wait "${interrupted[i]}"
+	code=$? out=$(<"$D/out")
+	cp "$D/out" "$TMP/out"
+	answered "SIG${signals[i]} is answered" Failure 0 "^mount: interrupted by SIG${signals[i]}, is being rolled back"
+done
+for i in "${!signals[@]}"; do
+	D=${directories[i]}
+	sent "and the worker rolls back" EPIPE
 done
 for signal in USR1 ALRM TSTP CHLD; do
 	worker "answer 300"
@@ -359,7 +370,7 @@ front mount /x "$secret"
 answered "a worker that looks around" Success 0
 like "argv is gone when the worker runs, but for the program's name" "$(grep '^front' "$D/seen")" \
 	"^front $D/disk\.+$"
-worker "answer 1500"
+worker "answer 3000"
 "$D/disk" mount /x "$secret" >/dev/null &
 pid=$!
 eventually 5 test -s "$D/calls"
@@ -385,7 +396,7 @@ as_user=()
 rm -f "$D"/{calls,request,sent}
 "${as_user[@]}" "$D/disk" mount /x "$secret" >/dev/null &
 pid=$!
-"${as_user[@]}" sleep 5 &
+"${as_user[@]}" sleep 60 &
 other=$!
 eventually 5 test -s "$D/calls"
 ok "(a user sees the environment of their own processes)" "${as_user[@]}" cat /proc/$other/environ
@@ -434,7 +445,8 @@ for closed in '<&-' '>&-' '2>&-' '<&- >&-' '<&- 2>&-' '>&- 2>&-' '<&- >&- 2>&-';
 	: >"$TMP/out"
 	eval "\"$D/disk\" init </dev/null >\"$TMP/out\" 2>&1 $closed"
 	code=$?
-	is "started with $closed: works" "$code $(grep -c ^fd "$D/seen") $(<"$D/sent")" "0 4 sent"
+	is "started with $closed: works" "$code $(grep -c ^fd "$D/seen")" "0 4"
+	sent "started with $closed: is answered" sent
 	if [[ $closed != *' >&-'* ]] && [[ $closed != '>&-'* ]]; then
 		out=$(<"$TMP/out")
 		answered "started with $closed: answers" Success 0
@@ -454,7 +466,7 @@ is "nor a full one" "$? $(<"$TMP/err")" "0 "
 # --- the long one, and costs
 
 wait $slow
-is "the environment cannot raise the bound: unmount is given 8 s" "$(<"$TMP/slow/seconds")" 8
+like "the environment cannot raise the bound: unmount is given 8 s" "$(<"$TMP/slow/seconds")" '^([89]|1[0-5])$'
 like "and says so" "$(<"$TMP/slow/out")" "took longer than 8 s"
 
 worker answer
