@@ -3,11 +3,11 @@
 /* solodisk erase: cleans volumes, and makes them ready for the next tenant. */
 
 #include "ask.h"
+#include "batch.h"
 #include "cleanup.h"
 #include "commands.h"
 #include "erase.h"
 #include "recipe.h"
-#include "which.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -93,54 +93,26 @@ static int check(const struct command *self, const struct arguments *arguments, 
 	                       : code;
 }
 
-/* All of them before any is touched. */
-static int make_plans(const struct tool *tool, const struct erase *erase, char **words,
-        struct erase_plan *plans, int n)
+struct job {
+	const struct tool *tool;
+	struct erase erase;
+	struct erase_plan *plans;
+};
+
+static int make_plan(void *data, const struct sd_disk *disk, size_t i, struct sd_error *err)
 {
-	int code = TOOL_OK;
+	struct job *job = data;
 
-	for (int i = 0; i < n; i++) {
-		struct sd_error err = SD_ERROR_INIT;
-		struct sd_disk disk;
-		int r;
-
-		r = which_disk(words[i], &disk, &err);
-		for (int j = 0; r == 0 && j < i; j++)
-			if (disk.devno == plans[j].disk.devno)
-				r = sd_error_set(&err, EINVAL, "it is named twice");
-		if (r == 0)
-			r = erase_make_plan(erase, &disk, &plans[i], &err);
-		if (r == 0)
-			continue;
-		if (code == TOOL_OK)
-			code = tool_exit_code(&err);
-		tool_error(tool, words[i], tool_exit_code(&err), &err);
-	}
-	return code;
+	return erase_make_plan(&job->erase, disk, &job->plans[i], err);
 }
 
-static int ask(const struct erase_plan *plans, int n, struct sd_error *err)
-{
-	_cleanup_free_ struct sd_disk *disks = calloc((size_t)n, sizeof(*disks));
-	char what[160];
-
-	if (!disks)
-		return sd_error_set(err, ENOMEM, "out of memory");
-	for (int i = 0; i < n; i++)
-		disks[i] = plans[i].disk;
-	(void)snprintf(what, sizeof(what),
-	        "The tenant's data on %s will be destroyed:", n == 1 ? "this disk" : "these disks");
-	return ask_yes(what, disks, (size_t)n, err);
-}
-
-static int report(const struct tool *tool, const struct erase_plan *plan,
+static int report(const struct job *job, const struct erase_plan *plan,
         const struct erase_outcome *outcome, struct sd_error *err)
 {
 	const struct recipe *recipe = &plan->recipe;
-	const char *state = plan->no_prepare ? "preparing" : "ready";
 	sd_json *json;
 
-	if (!tool->json) {
+	if (!job->tool->json) {
 		if (plan->no_prepare)
 			printf("%s: erased, and left in state preparing; \"prepare\" or "
 			       "\"release\" goes on\n",
@@ -150,66 +122,60 @@ static int report(const struct tool *tool, const struct erase_plan *plan,
 			        outcome->id, recipe->filesystem, recipe->key ? " in LUKS2" : "");
 		return 0;
 	}
-	json = sd_json_object();
+	json = batch_event("done", &plan->disk);
 	if (!json)
 		return sd_error_set(err, ENOMEM, "out of memory");
-	(void)sd_json_set_string(json, "event", "done");
-	(void)sd_json_set_string(json, "disk", plan->disk.name);
-	(void)sd_json_set_string(json, "wwid", plan->disk.wwid);
 	(void)sd_json_set_string(json, "erasedVolumeID", plan->id);
 	if (plan->state != SD_STATE_PREPARING)
 		(void)sd_json_set_string(json, "method", erase_method_name(plan->method));
 	(void)sd_json_set_string(json, "volumeID", outcome->id);
-	(void)sd_json_set_string(json, "state", state);
+	(void)sd_json_set_string(json, "state", plan->no_prepare ? "preparing" : "ready");
 	if (!plan->no_prepare)
-		(void)sd_json_set_string(json, "filesystem", recipe->filesystem);
-	(void)sd_json_set_string(json, "encryption", recipe->key ? "luks2" : NULL);
+		recipe_describe(recipe, json);
 	return tool_print_json(json, false, err);
 }
 
-static int erase_one(const struct tool *tool, const struct erase_plan *plan)
+static int erase_one(void *data, const struct sd_disk *disk, size_t i)
 {
+	const struct job *job = data;
 	struct sd_error err = SD_ERROR_INIT;
 	struct erase_outcome outcome;
 	struct progress progress;
-	struct events events = progress_begin(&progress, tool, plan->disk.name);
+	struct events events = progress_begin(&progress, job->tool, disk->name);
 	int code, r;
 
-	r = erase_run(plan, &events, &outcome, &err);
+	r = erase_run(&job->plans[i], &events, &outcome, &err);
 	progress_end(&progress);
 	if (r == 0)
-		r = report(tool, plan, &outcome, &err);
+		r = report(job, &job->plans[i], &outcome, &err);
 	if (r == 0)
 		return TOOL_OK;
 	code = outcome.touched ? TOOL_FAILED : tool_exit_code(&err);
 	if (outcome.touched && !content_is_medium_error(r) && r != -EOPNOTSUPP)
 		sd_error_set(&err, err.code, "%s; the same command goes on from here", err.text);
-	tool_error(tool, plan->disk.name, code, &err);
+	tool_error(job->tool, disk->name, code, &err);
 	return code;
 }
 
-static int erase_all(const struct tool *tool, const struct arguments *arguments,
-        const struct erase *erase, char **words, int n, struct sd_error *err)
+static int erase_all(struct job *job, bool yes, char **words, int n, struct sd_error *err)
 {
 	_cleanup_free_ struct erase_plan *plans = calloc((size_t)n, sizeof(*plans));
+	_cleanup_batch_ struct batch batch = { 0 };
 	int code;
 
 	if (!plans) {
 		sd_error_set(err, ENOMEM, "out of memory");
 		return TOOL_REFUSED;
 	}
-	code = make_plans(tool, erase, words, plans, n);
+	job->plans = plans;
+	code = batch_open(&batch, job->tool, words, (size_t)n, make_plan, job);
 	if (code != TOOL_OK)
 		return code;
-	if (!arguments->yes && ask(plans, n, err) < 0)
+	if (!yes &&
+	        ask_yes("All data on these disks will be destroyed:", batch.disks, batch.n, err) <
+	                0)
 		return TOOL_REFUSED;
-	for (int i = 0; i < n; i++) {
-		int one = erase_one(tool, &plans[i]);
-
-		if (one != TOOL_OK)
-			code = n == 1 ? one : TOOL_FAILED;
-	}
-	return code;
+	return batch_run(&batch, erase_one, job);
 }
 
 static int run(
@@ -217,20 +183,20 @@ static int run(
 {
 	_cleanup_key_ struct sd_key key = SD_KEY_INIT;
 	struct arguments arguments = { 0 };
-	struct erase erase = { 0 };
+	struct job job = { .tool = tool };
 	int code;
 
 	code = parse(tool, self, argc, argv, &arguments, err);
 	if (code == TOOL_OK)
-		code = check(self, &arguments, argc - optind, &erase, err);
+		code = check(self, &arguments, argc - optind, &job.erase, err);
 	if (code != TOOL_OK)
 		return code;
 	if (key_source_is_given(&arguments.recipe.key)) {
 		if (key_source_read(&arguments.recipe.key, &key, err) < 0)
 			return TOOL_REFUSED;
-		erase.recipe.key = &key;
+		job.erase.recipe.key = &key;
 	}
-	return erase_all(tool, &arguments, &erase, argv + optind, argc - optind, err);
+	return erase_all(&job, arguments.yes, argv + optind, argc - optind, err);
 }
 
 const struct command cmd_erase = {

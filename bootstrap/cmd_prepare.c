@@ -3,12 +3,10 @@
 /* solodisk prepare: makes volumes of disks. */
 
 #include "ask.h"
-#include "cleanup.h"
+#include "batch.h"
 #include "commands.h"
-#include "describe.h"
 #include "prepare.h"
 #include "recipe.h"
-#include "which.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -76,111 +74,85 @@ static int check(const struct command *self, const struct arguments *arguments, 
 	return recipe_check(self, recipe, !arguments->yes, &prepare->recipe, err);
 }
 
-/* All of them before any is touched: a person who names three disks means three. */
-static int check_disks(const struct tool *tool, const struct prepare *prepare, char **words,
-        struct sd_disk *disks, int n, const char *wwid)
+struct job {
+	const struct tool *tool;
+	const struct arguments *arguments;
+	struct prepare prepare;
+};
+
+static int check_disk(void *data, const struct sd_disk *disk, size_t i, struct sd_error *err)
 {
-	int code = TOOL_OK;
+	const struct job *job = data;
+	const char *wwid = job->arguments->wwid;
+	enum prepare_todo todo;
 
-	for (int i = 0; i < n; i++) {
-		struct sd_error err = SD_ERROR_INIT;
-		enum prepare_todo todo;
-		int r;
-
-		r = sd_disk_resolve(words[i], &disks[i], &err);
-		if (r == 0 && wwid && strcmp(wwid, disks[i].wwid) != 0)
-			r = sd_error_set(
-			        &err, EPERM, "its WWID is \"%s\", not \"%s\"", disks[i].wwid, wwid);
-		for (int j = 0; r == 0 && j < i; j++)
-			if (disks[i].devno == disks[j].devno)
-				r = sd_error_set(&err, EINVAL, "it is named twice");
-		if (r == 0)
-			r = prepare_check(prepare, &disks[i], &todo, &err);
-		if (r == 0)
-			continue;
-		if (code == TOOL_OK)
-			code = tool_exit_code(&err);
-		tool_error(tool, words[i], tool_exit_code(&err), &err);
-	}
-	return code;
+	(void)i;
+	if (wwid && strcmp(wwid, disk->wwid) != 0)
+		return sd_error_set(err, EPERM, "its WWID is \"%s\", not \"%s\"", disk->wwid, wwid);
+	return prepare_check(&job->prepare, disk, &todo, err);
 }
 
-static int report(const struct tool *tool, const struct prepare *prepare,
-        const struct sd_disk *disk, const struct outcome *outcome, struct sd_error *err)
+static int report(const struct job *job, const struct sd_disk *disk, const struct outcome *outcome,
+        struct sd_error *err)
 {
-	const struct recipe *recipe = &prepare->recipe;
+	const struct recipe *recipe = &job->prepare.recipe;
 	sd_json *json;
 
-	if (!tool->json) {
+	if (!job->tool->json) {
 		printf("%s: volume %s is ready%s, %s%s\n", disk->name, outcome->id,
 		        outcome->done_before ? " already" : "", recipe->filesystem,
 		        recipe->key ? " in LUKS2" : "");
 		return 0;
 	}
-	json = sd_json_object();
+	json = batch_event("done", disk);
 	if (!json)
 		return sd_error_set(err, ENOMEM, "out of memory");
-	(void)sd_json_set_string(json, "event", "done");
-	(void)sd_json_set_string(json, "disk", disk->name);
-	(void)sd_json_set_string(json, "wwid", disk->wwid);
 	(void)sd_json_set_string(json, "volumeID", outcome->id);
 	(void)sd_json_set_string(json, "state", "ready");
-	(void)sd_json_set_string(json, "filesystem", recipe->filesystem);
-	(void)sd_json_set_string(json, "encryption", recipe->key ? "luks2" : NULL);
+	recipe_describe(recipe, json);
 	(void)sd_json_set_bool(json, "changed", outcome->touched);
 	return tool_print_json(json, false, err);
 }
 
-static int prepare_one(
-        const struct tool *tool, const struct prepare *all, const struct sd_disk *disk)
+static int prepare_one(void *data, const struct sd_disk *disk, size_t i)
 {
+	const struct job *job = data;
 	struct sd_error err = SD_ERROR_INIT;
-	struct prepare prepare = *all;
+	struct prepare prepare = job->prepare;
 	struct progress progress;
 	struct outcome outcome;
-	struct events events = progress_begin(&progress, tool, disk->name);
+	struct events events = progress_begin(&progress, job->tool, disk->name);
 	int code, r;
 
+	(void)i;
 	prepare.events = &events;
 	r = prepare_disk(&prepare, disk, &outcome, &err);
 	progress_end(&progress);
 	if (r == 0)
-		r = report(tool, &prepare, disk, &outcome, &err);
+		r = report(job, disk, &outcome, &err);
 	if (r == 0)
 		return TOOL_OK;
 	code = outcome.touched ? TOOL_FAILED : tool_exit_code(&err);
 	if (outcome.touched && !content_is_medium_error(r))
 		sd_error_set(&err, err.code, "%s; the same command goes on from here", err.text);
-	tool_error(tool, disk->name, code, &err);
+	tool_error(job->tool, disk->name, code, &err);
 	return code;
 }
 
-static int prepare_all(const struct tool *tool, const struct arguments *arguments,
-        const struct prepare *prepare, char **words, int n, struct sd_error *err)
+static int prepare_all(struct job *job, char **words, int n, struct sd_error *err)
 {
-	_cleanup_free_ struct sd_disk *disks = calloc((size_t)n, sizeof(*disks));
+	_cleanup_batch_ struct batch batch = { 0 };
 	int code;
 
-	if (!disks) {
-		sd_error_set(err, ENOMEM, "out of memory");
-		return TOOL_REFUSED;
-	}
-	code = check_disks(tool, prepare, words, disks, n, arguments->wwid);
+	code = batch_open(&batch, job->tool, words, (size_t)n, check_disk, job);
 	if (code != TOOL_OK)
 		return code;
-	if (!arguments->yes &&
-	        ask_yes(prepare->force ? "EVERYTHING on this disk will be lost:"
-	                               : "These disks will be formatted:",
-	                disks, (size_t)n, err) < 0)
+	if (!job->arguments->yes &&
+	        ask_yes(job->prepare.force ? "EVERYTHING on this disk will be lost:"
+	                                   : "These disks will be formatted:",
+	                batch.disks, batch.n, err) < 0)
 		return TOOL_REFUSED;
-	for (int i = 0; i < n; i++) {
-		int one = prepare_one(tool, prepare, &disks[i]);
-
-		/* Once one disk is changed, "nothing was changed" is no longer true. */
-		if (one != TOOL_OK)
-			code = n == 1 ? one : TOOL_FAILED;
-	}
-	return code;
+	return batch_run(&batch, prepare_one, job);
 }
 
 static int run(
@@ -188,20 +160,20 @@ static int run(
 {
 	_cleanup_key_ struct sd_key key = SD_KEY_INIT;
 	struct arguments arguments = { 0 };
-	struct prepare prepare = { 0 };
+	struct job job = { .tool = tool, .arguments = &arguments };
 	int code;
 
 	code = parse(tool, self, argc, argv, &arguments, err);
 	if (code == TOOL_OK)
-		code = check(self, &arguments, argc - optind, &prepare, err);
+		code = check(self, &arguments, argc - optind, &job.prepare, err);
 	if (code != TOOL_OK)
 		return code;
 	if (arguments.recipe.encrypt) {
 		if (key_source_read(&arguments.recipe.key, &key, err) < 0)
 			return TOOL_REFUSED;
-		prepare.recipe.key = &key;
+		job.prepare.recipe.key = &key;
 	}
-	return prepare_all(tool, &arguments, &prepare, argv + optind, argc - optind, err);
+	return prepare_all(&job, argv + optind, argc - optind, err);
 }
 
 const struct command cmd_prepare = {

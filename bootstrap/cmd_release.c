@@ -3,6 +3,7 @@
 /* solodisk release: gives a disk back, blank. */
 
 #include "ask.h"
+#include "batch.h"
 #include "claim.h"
 #include "cleanup.h"
 #include "commands.h"
@@ -82,12 +83,9 @@ static int report(
 		printf("%s: released, the disk is blank\n", disk->name);
 		return 0;
 	}
-	json = sd_json_object();
+	json = batch_event("done", disk);
 	if (!json)
 		return sd_error_set(err, ENOMEM, "out of memory");
-	(void)sd_json_set_string(json, "event", "done");
-	(void)sd_json_set_string(json, "disk", disk->name);
-	(void)sd_json_set_string(json, "wwid", disk->wwid);
 	(void)sd_json_set_string(json, "releasedVolumeID", id);
 	(void)sd_json_set_string(json, "state", "blank");
 	return tool_print_json(json, false, err);

@@ -55,6 +55,22 @@ static int bad_option(
 	return '?';
 }
 
+void command_common_option(struct tool *tool, int c)
+{
+	switch (c) {
+	case 'J':
+		tool->json = true;
+		break;
+	case 'S':
+		tool->sysroot = *optarg != '\0';
+		sd_root_set(optarg);
+		break;
+	default:
+		printf("solodisk %s\n", SD_VERSION);
+		exit(fflush(stdout) == 0 ? TOOL_OK : TOOL_FAILED);
+	}
+}
+
 int command_getopt(struct tool *tool, const struct command *self, int argc, char **argv,
         const struct option *options, struct sd_error *err)
 {
@@ -63,17 +79,12 @@ int command_getopt(struct tool *tool, const struct command *self, int argc, char
 
 		switch (c) {
 		case 'J':
-			tool->json = true;
-			break;
 		case 'S':
-			tool->sysroot = *optarg != '\0';
-			sd_root_set(optarg);
+		case 'V':
+			command_common_option(tool, c);
 			break;
 		case 'h':
 			command_help(self);
-			exit(fflush(stdout) == 0 ? TOOL_OK : TOOL_FAILED);
-		case 'V':
-			printf("solodisk %s\n", SD_VERSION);
 			exit(fflush(stdout) == 0 ? TOOL_OK : TOOL_FAILED);
 		case ':':
 		case '?':

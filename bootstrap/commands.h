@@ -52,6 +52,9 @@ void command_help(const struct command *command);     /* on stdout */
 		NULL, 0, NULL, 0                                                \
 	}
 
+/* Deals with one of --json, --sysroot and --version; the last does not return. */
+void command_common_option(struct tool *tool, int c);
+
 /*
  * getopt_long() for one command, options and arguments in any order. Common options are dealt with
  * here (--help and --version print and exit). Returns the command's own option, -1 at the end, or

@@ -5,7 +5,6 @@
 #include "commands.h"
 #include "json.h"
 #include "log.h"
-#include "root.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -53,17 +52,12 @@ static int global_options(struct tool *tool, int argc, char **argv, struct sd_er
 	while ((c = getopt_long(argc, argv, "+:hV", options, NULL)) != -1) {
 		switch (c) {
 		case 'J':
-			tool->json = true;
-			break;
 		case 'S':
-			tool->sysroot = *optarg != '\0';
-			sd_root_set(optarg);
+		case 'V':
+			command_common_option(tool, c);
 			break;
 		case 'h':
 			print_help();
-			return 1;
-		case 'V':
-			printf("solodisk %s\n", SD_VERSION);
 			return 1;
 		default:
 			return sd_error_set(err, EINVAL,

@@ -51,3 +51,9 @@ int recipe_check(const struct command *self, const struct recipe_arguments *argu
 		        self, err, "stdin cannot carry both the key and an answer; give --yes too");
 	return TOOL_OK;
 }
+
+void recipe_describe(const struct recipe *recipe, sd_json *json)
+{
+	(void)sd_json_set_string(json, "filesystem", recipe->filesystem);
+	(void)sd_json_set_string(json, "encryption", recipe->key ? "luks2" : NULL);
+}

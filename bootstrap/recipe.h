@@ -35,3 +35,6 @@ bool recipe_option(struct recipe_arguments *arguments, int c, const char *value)
  */
 int recipe_check(const struct command *self, const struct recipe_arguments *arguments,
         bool stdin_is_taken, struct recipe *ret, struct sd_error *err);
+
+/* Adds filesystem and encryption to an event. */
+void recipe_describe(const struct recipe *recipe, sd_json *json);
