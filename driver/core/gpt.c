@@ -282,7 +282,7 @@ static int gpt_read_backup(const struct gpt_reader *r, struct sd_gpt *gpt, struc
 
 static void gpt_parse_mbr(const unsigned char *sector, unsigned sector_size, struct sd_gpt *gpt)
 {
-	int i;
+	size_t i;
 
 	gpt->mbr_blank = gpt_is_zero(sector, sector_size);
 	if (sector[510] != 0x55 || sector[511] != 0xaa)

@@ -21,9 +21,9 @@ struct sd_record {
 	/* The call in flight: a target (mount) or a stage (mountdevice) that is to be undone if the
 	 * call did not finish. call is the front's token, "" when nothing is in flight. */
 	char call[33];
-	char *doing;    /* the target or stage directory of that call */
+	char *doing;       /* the target or stage directory of that call */
 	bool stage_is_new; /* that call made the stage, so undoing it takes the stage away too */
-	bool committed; /* the call finished its work; only its own front may still undo it */
+	bool committed;    /* the call finished its work; only its own front may still undo it */
 	char **targets;
 	size_t n_targets;
 };

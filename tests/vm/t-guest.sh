@@ -49,13 +49,13 @@ first_boot() {
 	# The host is out of reach
 	echo changed >/etc/hostname
 	is "the guest writes to its own copy" "$(</etc/hostname)" changed
-	local export
-	export=/lib/modules/$(uname -r)
-	is "the modules are the host's export itself" "$(findmnt -no FSTYPE -T "$export")" 9p
-	not_ok "it is not writable" touch "$export/written"
-	mount -o remount,rw "$export"
-	not_ok "not even when the guest takes it for writable" touch "$export/written"
-	like "because the host refuses" "$(touch "$export/written" 2>&1)" "Read-only file system"
+	local exported
+	exported=/lib/modules/$(uname -r)
+	is "the modules are the host's export itself" "$(findmnt -no FSTYPE -T "$exported")" 9p
+	not_ok "it is not writable" touch "$exported/written"
+	mount -o remount,rw "$exported"
+	not_ok "not even when the guest takes it for writable" touch "$exported/written"
+	like "because the host refuses" "$(touch "$exported/written" 2>&1)" "Read-only file system"
 
 	# Partitions
 	sgdisk -n 1:2048:+64M -c 1:label /dev/nvme0n1 >/dev/null
