@@ -30,11 +30,14 @@ static int show(const struct sd_disk *disks, size_t n, struct sd_error *err)
 	return r == 0 ? table_print(table, err) : r;
 }
 
-int ask_yes(const char *what, const struct sd_disk *disks, size_t n, struct sd_error *err)
+int ask_yes(const struct tool *tool, const char *what, const struct sd_disk *disks, size_t n,
+        struct sd_error *err)
 {
 	char answer[16];
 	int r;
 
+	if (tool->json)
+		return sd_error_set(err, EPERM, "with --json nothing is asked; give --yes too");
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
 		return sd_error_set(err, EPERM,
 		        "there is no terminal to ask at; --yes goes on without the question");

@@ -3,6 +3,7 @@
 
 /* The question before anything is destroyed. */
 
+#include "commands.h"
 #include "disk.h"
 #include "error.h"
 
@@ -11,6 +12,7 @@
 /*
  * Shows the disks (name, size, model, serial, WWID) below what ("These disks will be erased:"), and
  * takes the word "yes" from the terminal. 0: yes; -ECANCELED: any other answer; -EPERM: there is no
- * terminal to ask at.
+ * terminal to ask at, or a question would stand in the midst of JSON.
  */
-int ask_yes(const char *what, const struct sd_disk *disks, size_t n, struct sd_error *err);
+int ask_yes(const struct tool *tool, const char *what, const struct sd_disk *disks, size_t n,
+        struct sd_error *err);

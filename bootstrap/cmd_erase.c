@@ -172,8 +172,8 @@ static int erase_all(struct job *job, bool yes, char **words, int n, struct sd_e
 	if (code != TOOL_OK)
 		return code;
 	if (!yes &&
-	        ask_yes("All data on these disks will be destroyed:", batch.disks, batch.n, err) <
-	                0)
+	        ask_yes(job->tool, "All data on these disks will be destroyed:", batch.disks,
+	                batch.n, err) < 0)
 		return TOOL_REFUSED;
 	return batch_run(&batch, erase_one, job);
 }

@@ -148,7 +148,8 @@ static int prepare_all(struct job *job, char **words, int n, struct sd_error *er
 	if (code != TOOL_OK)
 		return code;
 	if (!job->arguments->yes &&
-	        ask_yes(job->prepare.force ? "EVERYTHING on this disk will be lost:"
+	        ask_yes(job->tool,
+	                job->prepare.force ? "EVERYTHING on this disk will be lost:"
 	                                   : "These disks will be formatted:",
 	                batch.disks, batch.n, err) < 0)
 		return TOOL_REFUSED;

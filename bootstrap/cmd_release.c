@@ -116,7 +116,7 @@ static int run(
 	if (r == 0)
 		r = check(&disk, failed_too, id, err);
 	if (r == 0 && !yes)
-		r = ask_yes("This disk will be blank and solodisk's no more:", &disk, 1, err);
+		r = ask_yes(tool, "This disk will be blank and solodisk's no more:", &disk, 1, err);
 	if (r == 0)
 		r = release(&disk, id, failed_too, &touched, err);
 	if (r == 0)
