@@ -46,8 +46,10 @@ static int examine(const struct prepare *prepare, const struct sd_disk *disk, in
 	int r;
 
 	r = sd_volume_read_mark(fd, disk, &mark, err);
-	if (r == 0)
-		return examine_ours(&mark, ret, err);
+	if (r == 0) {
+		r = examine_ours(&mark, ret, err);
+		return r < 0 ? r : content_check_size(&prepare->recipe, disk, err);
+	}
 	if (r == -ENOENT) {
 		sd_error_clear(err);
 		r = sd_disk_check_free(disk, fd, err);
