@@ -23,6 +23,9 @@ int sd_blockdev_reopen(int fd, int flags, int *ret_fd, struct sd_error *err)
 	new_fd = open(path, flags | O_CLOEXEC);
 	if (new_fd < 0 && errno == EINVAL && (flags & O_DIRECT))
 		new_fd = open(path, (flags & ~O_DIRECT) | O_CLOEXEC);
+	if (new_fd < 0 && errno == ENOENT)
+		return sd_error_set(
+		        err, ENODEV, "cannot open the disk again: there is no %s", path);
 	if (new_fd < 0)
 		return sd_error_errno(err, errno, "cannot open the disk again");
 	*ret_fd = new_fd;

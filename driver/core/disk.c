@@ -250,8 +250,10 @@ int sd_disk_open(const struct sd_disk *disk, int flags, int *ret_fd, struct sd_e
 	uint64_t size;
 
 	fd = open(disk->node, flags | O_CLOEXEC | O_NOCTTY);
+	/* never -ENOENT, which says "a disk, but not ours" to those who look for volumes */
 	if (fd < 0)
-		return sd_error_errno(err, errno, "cannot open %s", disk->node);
+		return sd_error_errno(
+		        err, errno == ENOENT ? ENODEV : errno, "cannot open %s", disk->node);
 	if (fstat(fd, &st) < 0)
 		return sd_error_errno(err, errno, "cannot look at %s", disk->node);
 	size = (uint64_t)st.st_size;

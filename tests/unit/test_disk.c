@@ -240,7 +240,7 @@ static void test_open(void **state)
 	assert_int_equal(sd_disk_open(&disk, 0, &fd, &err), -ENODEV);
 	assert_non_null(strstr(err.text, "changed"));
 	assert_int_equal(unlink(disk.node), 0);
-	assert_int_equal(sd_disk_open(&disk, 0, &fd, &err), -ENOENT);
+	assert_int_equal(sd_disk_open(&disk, 0, &fd, &err), -ENODEV);
 	assert_int_equal(fd, -1);
 	/* without a prefix a file is no disk */
 	(void)snprintf(disk.node, sizeof(disk.node), "/etc/passwd");
