@@ -220,6 +220,8 @@ static void test_find_wrong(void **state)
 	tree_write("/sys/block/dm-7/dm/uuid", "CRYPT-PLAIN-" NAME "\n");
 	assert_int_equal(sd_crypt_find(ID, makedev(259, 1), &mapping, &err), -EEXIST);
 	assert_non_null(strstr(err.text, "CRYPT-PLAIN"));
+	assert_int_equal(sd_crypt_find(ID, 0, &mapping, &err), -EEXIST);
+	assert_int_equal(sd_crypt_close(ID, &err), -EEXIST);
 	tree_write("/sys/block/dm-7/dm/uuid", DM_UUID "\n");
 	/* Its disk was pulled: the link dangles. */
 	assert_int_equal(

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # LUKS2 mappings: what is opened, what is taken for open, what closes, without udev.
 # vm: --disk nvme,size=64M --disk nvme,size=64M --disk scsi,size=64M,rotational=on --disk nvme,size=64M,lbs=4096
-# timeout: 600
+# timeout: 900
 . "$SRC/tests/vm/lib.sh"
 . "$SRC/tests/vm/core.sh"
 
@@ -130,12 +130,16 @@ print(sum(old[i:i + 4096] == new[i:i + 4096] for i in range(0, 16 << 20, 4096)))
 }
 is "not one of its blocks of 4 KiB is left" "$(equal_blocks /tmp/header $disk)" 0
 
-# The disk is pulled while it is open.
+# The disk is pulled while it is open and mounted.
 does "format again" "" format $disk $ID $key pbkdf2
 core open $disk $ID $key ssd
 node=${answer#opened }
 devno=$(number "$node")
 does "its device is there" "there" gone "$devno"
+does "it gets a filesystem" "" mkfs "$node" ext4 $ID
+stage=/mnt/stages/$ID
+does "which is staged" staged stage "$node" ext4 "" $stage yes
+dd if=/dev/zero of=$stage/data/big bs=1M count=5 status=none
 vm unplug --surprise nvme0
 does "it is gone under an open mapping" "gone" gone "$devno"
 does "which by its name is still there" "$NAME $node $devno" find $ID any
@@ -144,7 +148,10 @@ disk=$(vm dev nvme0)
 note "the disk came back as $disk, $(number "$disk")"
 refuses "the mapping is not the new one's" EEXIST "gone" open "$disk" $ID $key ssd
 refuses "nor found so" EEXIST "gone" find $ID "$disk"
-does "it closes" "" close $ID
+refuses "it does not close while it is mounted" EBUSY "in use" close $ID
+does "cut off" "" shutdown $stage ext4
+ok "it unmounts within seconds" timeout 30 core-tool unmount $stage
+does "then it closes" "" close $ID
 core open "$disk" $ID $key ssd
 like "then the disk opens" "$answer" "^opened"
 does "and closes" "" close $ID

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Filesystems on real block devices: made, grown while mounted, failing fast, cut off.
 # vm: --disk scsi,size=512M --disk scsi,size=512M --disk nvme,size=512M,lbs=4096 --disk nvme,size=299M
-# timeout: 600
+# timeout: 900
 . "$SRC/tests/vm/lib.sh"
 . "$SRC/tests/vm/core.sh"
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Stage, bind, verify, unmount: what is taken for staged, what a pod can reach, what a dead disk leaves.
 # vm: --disk nvme,size=320M --disk nvme,size=320M --disk nvme,size=320M
-# timeout: 600
+# timeout: 900
 . "$SRC/tests/vm/lib.sh"
 . "$SRC/tests/vm/core.sh"
 
