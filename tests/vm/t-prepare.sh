@@ -132,6 +132,7 @@ release sda
 # The question
 
 refused "no terminal to ask at" d "terminal" --filesystem xfs sda
+refused "a question in the midst of JSON" d "--yes" --json --filesystem xfs sda
 like "it shows what will be lost" "$(answers no prepare --filesystem xfs sda)" "$wwid.*not \"yes\""
 is "no is no" "$(volume sda .state)" blank
 like "yes is not enough when it is not the whole word" \
