@@ -33,13 +33,19 @@ static int run(const struct sd_call *call, const struct sd_verb *verb, struct sd
 	return verb->run(call, answer, err);
 }
 
-/* Takes back what the call did; what cannot be taken back is said in the log. */
+/*
+ * Takes back what the call with this token did; what cannot be taken back is said in the log. The copy
+ * says that it is an undo, also when it is our own call's: taking the lock then leaves the record as it
+ * is, token and all.
+ */
 static int undo(const struct sd_call *call, const struct sd_verb *verb)
 {
+	struct sd_call again = *call;
 	struct sd_error err = SD_ERROR_INIT;
 
+	again.undo = true;
 	if (!verb->undo || call->n_args < verb->min || call->n_args > verb->max ||
-	        verb->undo(call, &err) == 0)
+	        verb->undo(&again, &err) == 0)
 		return 0;
 	sd_log(LOG_ERR, "%s: what was left half-done could not be undone: %s", verb->name,
 	        err.text);

@@ -38,7 +38,10 @@ struct sd_task {
 int sd_task_lock(struct sd_task *task, const char *id, unsigned timeout_ms, struct sd_error *err);
 
 /* The same for a call with options: the volume ID from them, or from the device that they name. */
-int sd_task_lock_by_options(struct sd_task *task, struct sd_error *err);
+int sd_task_lock_by_options(struct sd_task *task, unsigned timeout_ms, struct sd_error *err);
+
+/* Of the front's two minutes for the mounting verbs; the disk's lock may take 40 s more. */
+#define SD_TASK_MOUNT_LOCK_MS 60000u
 
 /* Finds the volume on the node's disks, and its partition. Its disk stays locked. */
 int sd_task_find(struct sd_task *task, struct sd_error *err);

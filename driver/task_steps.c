@@ -11,8 +11,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-#define DISK_LOCK_MS 60000u
-#define VOLUME_LOCK_MS 90000u /* below the front's two minutes, so that the answer is ours */
+#define DISK_LOCK_MS 20000u /* shared, and then perhaps exclusive */
 
 /* By hand a device may stand for the volume ID. */
 static int id_from_device(const char *device, char ret_id[SD_ID_SIZE], struct sd_error *err)
@@ -46,7 +45,7 @@ static int check_name(const struct sd_task *task, const char *id, struct sd_erro
 	        name, expected);
 }
 
-int sd_task_lock_by_options(struct sd_task *task, struct sd_error *err)
+int sd_task_lock_by_options(struct sd_task *task, unsigned timeout_ms, struct sd_error *err)
 {
 	const struct sd_options *options = task->options;
 	char id[SD_ID_SIZE];
@@ -59,7 +58,7 @@ int sd_task_lock_by_options(struct sd_task *task, struct sd_error *err)
 			return r;
 	}
 	r = check_name(task, id, err);
-	return r < 0 ? r : sd_task_lock(task, id, VOLUME_LOCK_MS, err);
+	return r < 0 ? r : sd_task_lock(task, id, timeout_ms, err);
 }
 
 int sd_task_find(struct sd_task *task, struct sd_error *err)

@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <sys/file.h>
 
-#define DISK_LOCK_MS 20000u
+#define VOLUME_LOCK_MS 10000u /* of the front's thirty seconds */
+#define DISK_LOCK_MS 10000u
 
 /* The controller's half: a local disk is not grown by asking. No current controller calls it. */
 SD_VERB(verb_expandvolume)
@@ -83,7 +84,7 @@ SD_VERB(verb_expandfs)
 	int r;
 
 	if ((r = sd_call_options(call, 0, &options, err)) < 0 ||
-	        (r = sd_task_lock_by_options(&task, err)) < 0)
+	        (r = sd_task_lock_by_options(&task, VOLUME_LOCK_MS, err)) < 0)
 		return r;
 	r = task.record.stage ? sd_mounts_at(task.record.stage, &stage, err) : 0;
 	sd_mount_clear(&stage);

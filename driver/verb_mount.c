@@ -90,7 +90,7 @@ SD_VERB(verb_mount)
 	(void)answer;
 	if ((r = sd_call_directory(call, 0, target, sizeof(target), err)) < 0 ||
 	        (r = sd_call_options(call, 1, &options, err)) < 0 ||
-	        (r = sd_task_lock_by_options(&task, err)) < 0 ||
+	        (r = sd_task_lock_by_options(&task, SD_TASK_MOUNT_LOCK_MS, err)) < 0 ||
 	        (r = sd_task_find(&task, err)) < 0 || (r = sd_task_check(&task, err)) < 0)
 		return r;
 	if (is_done_already(&task, target))

@@ -52,7 +52,7 @@ SD_VERB(verb_mountdevice)
 
 	if ((r = sd_call_directory(call, 0, dir, sizeof(dir), err)) < 0 ||
 	        (r = sd_call_options(call, 2, &options, err)) < 0 ||
-	        (r = sd_task_lock_by_options(&task, err)) < 0 ||
+	        (r = sd_task_lock_by_options(&task, SD_TASK_MOUNT_LOCK_MS, err)) < 0 ||
 	        (r = sd_task_find(&task, err)) < 0 || (r = sd_task_check(&task, err)) < 0 ||
 	        (r = check_device_argument(&task, call->args[1], err)) < 0)
 		return r;

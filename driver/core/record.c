@@ -114,6 +114,7 @@ static int from_json(const sd_json *json, struct sd_record *record, struct sd_er
 	        (r = read_string(json, "pvName", &record->pv_name, err)) < 0 ||
 	        (r = read_string(json, "doing", &record->doing, err)) < 0 ||
 	        (r = sd_json_get_bool(json, "stageIsOurs", &ours, err)) < 0 ||
+	        (r = sd_json_get_bool(json, "stageIsNew", &is_new, err)) < 0 ||
 	        (r = sd_json_get_bool(json, "committed", &committed, err)) < 0 ||
 	        (r = sd_json_get_string(json, "call", &call, err)) < 0)
 		return r;

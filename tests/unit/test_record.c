@@ -27,7 +27,7 @@ static void record_file(const char *id, char *buf, size_t size)
 
 static void test_round_trip(void **state)
 {
-	struct sd_record record = { .id = ID, .stage_is_ours = true, .call = "token" };
+	struct sd_record record = { .id = ID, .stage_is_ours = true, .stage_is_new = true, .call = "token" };
 	struct sd_record read;
 	char path[256];
 	char id[SD_ID_SIZE];
@@ -46,6 +46,7 @@ static void test_round_trip(void **state)
 	assert_string_equal(read.doing, "/doing");
 	assert_string_equal(read.call, "token");
 	assert_true(read.stage_is_ours);
+	assert_true(read.stage_is_new);
 	assert_false(read.committed);
 	assert_int_equal(read.n_targets, 2);
 	assert_true(sd_record_has_target(&read, "/b \"quoted\""));

@@ -83,16 +83,31 @@ for point in umount2:1 umount2:2 rename:1 unlink:1; do
 	no_leftovers "unmount killed at $point: nothing is left"
 done
 
-# The front's time is up while mount works: Failure, and the worker takes it back by itself.
-answer=$(SD_FRONT_TIMEOUT_MS=1500 strace -f -qq -o /dev/null -e trace=move_mount \
-	-e inject=move_mount:delay_enter=4000000 "$DRIVER" mount "$target" "$(options "$plain" pv)" 2>&1)
-read_answer
-is "a mount that takes too long is a Failure" "$result" Failure
-ok "its worker ends" eventually 20 sh -c '! pgrep -x .worker'
-is "and has taken the mount back" "$(findmnt -nro TARGET "$target")" ""
-no_leftovers "nothing is left at the end"
+# The front's time is up while mount works: Failure, and the worker takes it back by itself; before the
+# bind, and after it, when it is about to note that all is done.
+for point in move_mount:1 rename:2; do
+	answer=$(SD_FRONT_TIMEOUT_MS=6000 strace -f -qq -o /dev/null -e trace="${point%:*}" \
+		-e inject="${point%:*}:delay_enter=9000000:when=${point#*:}" \
+		"$DRIVER" mount "$target" "$(options "$plain" pv)" 2>&1)
+	read_answer
+	is "a mount that takes too long at $point is a Failure" "$result" Failure
+	like "and says so" "$message" "took longer than 6 s and is being rolled back"
+	ok "its worker ends" eventually 30 sh -c '! pgrep -x .worker'
+	is "and has taken the mount back" "$(findmnt -nro TARGET "$target")" ""
+	no_leftovers "nothing is left of the late mount"
+done
 succeeds "the next mount works" mount "$target" "$(options "$plain" pv)"
 succeeds "unmount" unmount "$target"
+
+# mountdevice, killed when it has mounted the stage.
+install_driver true
+stage=$STAGES/solodisk.$plain
+killed_at rename 2 mountdevice "$stage" /dev/nvme0n1p1 "$(options "$plain" pv)"
+is "mountdevice killed at rename:2: Failure" "$result:$status" "Failure:1"
+not_ok "its stage is taken back" mountpoint -q "$stage"
+no_leftovers "nothing is left of it"
+succeeds "the same mountdevice succeeds" mountdevice "$stage" /dev/nvme0n1p1 "$(options "$plain" pv)"
+succeeds "unmountdevice" unmountdevice "$stage"
 
 # Removing the front's other half: an executable worker that is no worker.
 printf '#!/bin/sh\nexit 0\n' >"$DRIVER_DIR/.worker"

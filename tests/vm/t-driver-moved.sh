@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The right data on the right disk: two disks swapped in their slots, a disk that grew, a disk that was
 # pulled under a pod and put back.
-# vm: --disk nvme,name=a,size=400M --disk nvme,name=b,size=400M
+# vm: --disk nvme,name=a,size=400M --disk nvme,name=b,size=400M --disk scsi,name=c,size=400M --disk scsi,name=d,size=400M
 # timeout: 600
 . "$SRC/tests/vm/lib.sh"
 . "$SRC/tests/vm/driver.sh"
@@ -13,6 +13,7 @@ one=$(pod 1)
 two=$(pod 2)
 
 has_grown() {
+	echo 1 >"/sys/block/$1/device/rescan"
 	[ "$(<"/sys/block/$1/size")" -gt 1500000 ]
 }
 
@@ -43,7 +44,7 @@ like "on the other node now" "$(findmnt -nro SOURCE "$one")" nvme1n1
 succeeds "mount the second by its ID alone" mount "$two" "$(luks_options "$id2" "$key" pv)"
 is "it is the second tenant's data" "$(cat "$two/file")" two
 fails "the WWID of the place where it was is not the volume's" "carries volume $id2" \
-	mount "$(pod 3)" "$(options "$id1" pv wwid="$(wwid_of nvme0n1)")"
+	mount "$(pod 9)" "$(options "$id1" pv wwid="$(wwid_of nvme0n1)")"
 
 ok "the plain volume has grown with its disk" \
 	test "$(df -k --output=size "$one" | tail -1)" -gt "$(($(<"$STATE/size") + 150000))"
@@ -53,21 +54,34 @@ for disk in /dev/nvme0n1 /dev/nvme1n1; do
 done
 succeeds "expandfs finds nothing more to grow" expandfs "$(options "$id1" pv)" "" "$one" 1 1
 
+succeeds "unmount the second" unmount "$two"
+
 # Grown while it is mounted: expandfs does it, under the pod's eyes.
-vm grow a 800M
-eventually 10 has_grown nvme1n1
-succeeds "expandfs after the disk grew again" expandfs "$(options "$id1" pv)" "" "$one" 1 1
-ok "the pod sees the space" test "$(df -k --output=size "$one" | tail -1)" -gt 700000
-is "and its data" "$(cat "$one/file")" one
-vm grow b 800M
-eventually 10 has_grown nvme0n1
+plain=$(prepare /dev/sda --filesystem xfs)
+secret=$(prepare /dev/sdb --filesystem ext4 --encrypt luks2 --key file:tenant)
+plain_target=$(pod 3)
+secret_target=$(pod 4)
+succeeds "mount" mount "$plain_target" "$(options "$plain" pv)"
+succeeds "mount" mount "$secret_target" "$(luks_options "$secret" "$key" pv)"
+echo plain >"$plain_target/file"
+echo secret >"$secret_target/file"
+vm grow c 800M
+vm grow d 800M
+ok "the kernel sees that the disks grew" eventually 10 has_grown sda
+ok "both" eventually 10 has_grown sdb
+succeeds "expandfs after the disk grew" expandfs "$(options "$plain" pv)" "" "$plain_target" 1 1
+ok "the pod sees the space" test "$(df -k --output=size "$plain_target" | tail -1)" -gt 700000
+is "and its data" "$(cat "$plain_target/file")" plain
+succeeds "expandfs, repeated" expandfs "$(options "$plain" pv)" "" "$plain_target" 1 1
 succeeds "expandfs without the key" expandfs \
-	"$(options "$id2" pv encryption=luks2 key=secret:key)" "" "$two" 1 1
-succeeds "unmount" unmount "$two"
-succeeds "the next mount has the key" mount "$two" "$(luks_options "$id2" "$key" pv)"
-ok "and has grown it" test "$(df -k --output=size "$two" | tail -1)" -gt 650000
-is "with its data" "$(cat "$two/file")" two
-succeeds "unmount" unmount "$two"
+	"$(options "$secret" pv encryption=luks2 key=secret:key)" "" "$secret_target" 1 1
+like "says when it will grow" "$message" "when it is mounted next"
+succeeds "unmount" unmount "$secret_target"
+succeeds "the next mount has the key" mount "$secret_target" "$(luks_options "$secret" "$key" pv)"
+ok "and has grown it" test "$(df -k --output=size "$secret_target" | tail -1)" -gt 650000
+is "with its data" "$(cat "$secret_target/file")" secret
+succeeds "unmount" unmount "$secret_target"
+succeeds "unmount" unmount "$plain_target"
 
 # Pulled under a writing pod, and put back: the dead mount goes, the data comes again.
 sync
