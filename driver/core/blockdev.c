@@ -14,6 +14,11 @@
 #define CHUNK (1ull << 20)
 #define ALIGNMENT 4096 /* of memory, for O_DIRECT on every sector size that the kernel has */
 
+int sd_blockdev_errno(int code)
+{
+	return code == ENODATA ? EIO : code;
+}
+
 int sd_blockdev_reopen(int fd, int flags, int *ret_fd, struct sd_error *err)
 {
 	char path[64];
@@ -45,7 +50,7 @@ static int blockdev_transfer(
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return sd_error_errno(err, n < 0 ? errno : EIO,
+			return sd_error_errno(err, n < 0 ? sd_blockdev_errno(errno) : EIO,
 			        "cannot %s at byte %" PRIu64, write ? "write" : "read",
 			        offset + done);
 		done += (size_t)n;
@@ -102,7 +107,7 @@ int sd_blockdev_zero(int fd, uint64_t offset, uint64_t len, struct sd_error *err
 			return rc;
 	}
 	if (fsync(fd) < 0)
-		return sd_error_errno(err, errno, "cannot flush the disk");
+		return sd_error_errno(err, sd_blockdev_errno(errno), "cannot flush the disk");
 	rc = sd_blockdev_is_zero(fd, offset, len, &at, err);
 	if (rc == 0)
 		return sd_error_set(err, EIO,

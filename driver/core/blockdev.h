@@ -12,6 +12,12 @@
 #include <stdint.h>
 
 /*
+ * The errno of a failed read, write or flush, with EIO for ENODATA: that is how the kernel calls a bad
+ * medium (block/blk-core.c), and it must not be taken for "nothing is there".
+ */
+int sd_blockdev_errno(int code);
+
+/*
  * Opens the device behind fd once more, with other flags (access mode, O_DIRECT), by /proc/self/fd:
  * it is the same device whatever its path means by now. The new fd does not share fd's flock. A file
  * on a filesystem without O_DIRECT is opened without it. *ret_fd is the caller's.

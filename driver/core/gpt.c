@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "gpt.h"
+#include "blockdev.h"
 #include "cleanup.h"
 
 #include <endian.h>
@@ -225,8 +226,8 @@ static int gpt_read_sectors(
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
-			return sd_error_errno(err, errno, "cannot read sector %" PRIu64,
-			        lba + have / r->sector_size);
+			return sd_error_errno(err, sd_blockdev_errno(errno),
+			        "cannot read sector %" PRIu64, lba + have / r->sector_size);
 		if (got == 0)
 			return sd_error_set(err, EIO,
 			        "cannot read sector %" PRIu64 ": the disk ends before it",

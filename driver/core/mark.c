@@ -263,6 +263,8 @@ int sd_mark_write(int fd, const struct sd_disk *disk, const char *disk_guid, str
 		*mark = is;
 		return 0;
 	}
+	/* else everybody's next look would be at what was to be written, not at what is there */
+	(void)posix_fadvise(write_fd, 0, 0, POSIX_FADV_DONTNEED);
 	return sd_error_set(err, EIO,
 	        "the mark of volume %s on %s could not be changed to \"%s\" (it reads %s%s)%s%s; the "
 	        "disk may be failing: look at the kernel's log",
