@@ -133,12 +133,12 @@ check: deps
 	@tests/check
 
 demo: deps
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@tests/vm/guest --build $(B) --disk nvme,size=512M --disk nvme,size=512M --disk nvme,size=64M --merge \
 		--timeout 300 -- tests/vm/demo.sh
 
 bench: deps
-	@$(MAKE) --no-print-directory programs
+	@$(MAKE) --no-print-directory -j$$(nproc) programs
 	@tests/bench/run
 
 lint: deps

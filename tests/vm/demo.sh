@@ -3,7 +3,7 @@
 # What `make demo` shows, run inside the guest: two blank disks become a plain and an encrypted volume,
 # a pod's directory each, survive a power cut, and are erased for the next tenant. It stops at the
 # first step that does not do what it should.
-set -eu -o pipefail
+set -eEu -o pipefail
 
 PLUGIN=/usr/libexec/kubernetes/kubelet-plugins/volume/exec/solodisk~disk
 PODS=/var/lib/kubelet/pods
@@ -37,7 +37,7 @@ target() {
 }
 
 volume_of() {
-	solodisk list --json | jq -r --arg name "$1" '.. | objects | select(.name? == $name) | .volumeID'
+	solodisk list --json | jq -r --arg name "$1" '.. | objects | select(.name? == $name) | .volume.id'
 }
 
 options() {
