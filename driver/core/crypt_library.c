@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "crypt_library.h"
+#include "cleanup.h"
 #include "dm.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define LIBRARY "libcryptsetup.so.12"
 
 static struct sd_cryptsetup library;
 
@@ -24,19 +22,10 @@ static void keep_message(int level, const char *message, void *data)
 	lib->message[strcspn(lib->message, "\n")] = '\0';
 }
 
-static void *find(void *handle, const char *name, const char **missing)
-{
-	void *symbol = dlsym(handle, name);
-
-	if (!symbol)
-		*missing = name;
-	return symbol;
-}
-
 int sd_cryptsetup_load(struct sd_cryptsetup **ret, struct sd_error *err)
 {
-	const char *missing = NULL;
-	void *handle;
+	static const char *const names[] = { CRYPT_FUNCTIONS(SD_LIBRARY_NAME) };
+	int r;
 
 	library.message[0] = '\0';
 	if (library.crypt_init) {
@@ -46,18 +35,10 @@ int sd_cryptsetup_load(struct sd_cryptsetup **ret, struct sd_error *err)
 	/* Read by libdevmapper when it is loaded: else it waits for udevd's answer, which never comes. */
 	if (!sd_dm_has_udev() && setenv("DM_DISABLE_UDEV", "1", 1) < 0)
 		return sd_error_errno(err, errno, "cannot set DM_DISABLE_UDEV");
-	handle = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
-	if (!handle)
-		return sd_error_set(err, ENOENT,
-		        "encryption needs %s, which is not installed on this node: %s", LIBRARY,
-		        dlerror());
-#define CRYPT_FIND(name) library.name = (__typeof__(name) *)find(handle, #name, &missing);
-	CRYPT_FUNCTIONS(CRYPT_FIND)
-#undef CRYPT_FIND
-	if (missing) {
-		library.crypt_init = NULL;
-		return sd_error_set(
-		        err, ENOSYS, "%s on this node is too old: it has no %s", LIBRARY, missing);
+	r = sd_library_load("libcryptsetup.so.12", names, SD_ARRAY_SIZE(names), &library, err);
+	if (r < 0) {
+		(void)sd_error_wrap(err, "encryption");
+		return r;
 	}
 	library.crypt_set_log_callback(NULL, keep_message, &library);
 	*ret = &library;

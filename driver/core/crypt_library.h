@@ -6,7 +6,7 @@
  * checked as a linked one is. Nobody but the files of the crypt module includes this.
  */
 
-#include "error.h"
+#include "library.h"
 
 #include <libcryptsetup.h>
 
@@ -17,13 +17,11 @@
 	                        f(crypt_activate_by_passphrase)
 
 struct sd_cryptsetup {
-#define CRYPT_MEMBER(name) __typeof__(name) *name;
-	CRYPT_FUNCTIONS(CRYPT_MEMBER)
-#undef CRYPT_MEMBER
+	CRYPT_FUNCTIONS(SD_LIBRARY_MEMBER)
 	char message[300]; /* the last error that the library told; it prints nothing */
 };
 
-/* *ret is valid until the program ends. -ENOENT: the library is not installed. */
+/* *ret is valid until the program ends. -ELIBACC: the library is not installed. */
 int sd_cryptsetup_load(struct sd_cryptsetup **ret, struct sd_error *err);
 
 /* As sd_error_set(), with what the library told, or strerror(), behind the text. code is positive. */

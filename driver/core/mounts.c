@@ -1,21 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "mounts.h"
 #include "cleanup.h"
+#include "mounts_library.h"
 #include "mounts_private.h"
 #include "root.h"
 
 #include <errno.h>
-#include <libmount.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-DEFINE_CLEANUP(struct libmnt_table *, mnt_unref_table)
-DEFINE_CLEANUP(struct libmnt_iter *, mnt_free_iter)
-#define _cleanup_table_ _cleanup_(mnt_unref_table_cleanup)
-#define _cleanup_iter_ _cleanup_(mnt_free_iter_cleanup)
+/* The mounts, and the way through them. */
+struct walk {
+	struct libmnt_table *table;
+	struct libmnt_iter *iter;
+};
+
+static void end_walk(struct walk *walk)
+{
+	if (walk->table)
+		sd_libmount.mnt_unref_table(walk->table);
+	if (walk->iter)
+		sd_libmount.mnt_free_iter(walk->iter);
+}
+#define _cleanup_walk_ _cleanup_(end_walk)
 
 void sd_mount_clear(struct sd_mount *mount)
 {
@@ -41,42 +51,51 @@ static int refuse_line(struct libmnt_table *table, const char *filename, int lin
 	return -EINVAL;
 }
 
-static int read_table(struct libmnt_table **ret, struct sd_error *err)
+/* direction: MNT_ITER_FORWARD or MNT_ITER_BACKWARD. ret is the caller's to end, whatever is returned. */
+static int read_mounts(int direction, struct walk *ret, struct sd_error *err)
 {
-	_cleanup_table_ struct libmnt_table *table = NULL;
 	char path[PATH_MAX];
 	int r;
 
 	if (sd_root_path(path, sizeof(path), "/proc/self/mountinfo") < 0)
 		return sd_error_set(err, ENAMETOOLONG, "the path of mountinfo is too long");
-	table = mnt_new_table();
-	if (!table)
+	r = sd_libmount_load(err);
+	if (r < 0)
+		return r;
+	ret->table = sd_libmount.mnt_new_table();
+	ret->iter = sd_libmount.mnt_new_iter(direction);
+	if (!ret->table || !ret->iter)
 		return sd_error_set(err, ENOMEM, "no memory for the table of mounts");
-	(void)mnt_table_set_parser_errcb(table, refuse_line);
-	r = mnt_table_parse_file(table, path);
+	(void)sd_libmount.mnt_table_set_parser_errcb(ret->table, refuse_line);
+	r = sd_libmount.mnt_table_parse_file(ret->table, path);
 	if (r < 0)
 		return sd_error_errno(err, -r, "cannot read the mounts from %s", path);
-	if (r > 0 || mnt_table_is_empty(table))
+	if (r > 0 || sd_libmount.mnt_table_is_empty(ret->table))
 		return sd_error_set(
 		        err, EIO, "cannot read the mounts from %s: it makes no sense", path);
-	*ret = sd_steal(table);
 	return 0;
+}
+
+static bool next_mount(struct walk *walk, struct libmnt_fs **ret)
+{
+	return sd_libmount.mnt_table_next_fs(walk->table, walk->iter, ret) == 0;
 }
 
 static int fill(struct libmnt_fs *fs, struct sd_mount *ret, struct sd_error *err)
 {
-	const char *options = mnt_fs_get_vfs_options(fs);
+	const char *options = sd_libmount.mnt_fs_get_vfs_options(fs);
 	unsigned long propagation = 0;
 	struct sd_mount mount = {
-		.devno = mnt_fs_get_devno(fs),
-		.id = mnt_fs_get_id(fs),
-		.read_only = options && mnt_optstr_get_option(options, "ro", NULL, NULL) == 0,
-		.unbindable = mnt_fs_get_propagation(fs, &propagation) == 0 &&
+		.devno = sd_libmount.mnt_fs_get_devno(fs),
+		.id = sd_libmount.mnt_fs_get_id(fs),
+		.read_only = options &&
+		        sd_libmount.mnt_optstr_get_option(options, "ro", NULL, NULL) == 0,
+		.unbindable = sd_libmount.mnt_fs_get_propagation(fs, &propagation) == 0 &&
 		        (propagation & MS_UNBINDABLE),
 	};
 
-	mount.target = strdup(mnt_fs_get_target(fs));
-	mount.root = strdup(mnt_fs_get_root(fs));
+	mount.target = strdup(sd_libmount.mnt_fs_get_target(fs));
+	mount.root = strdup(sd_libmount.mnt_fs_get_root(fs));
 	if (!mount.target || !mount.root) {
 		sd_mount_clear(&mount);
 		return sd_error_set(err, ENOMEM, "no memory for a mount");
@@ -102,19 +121,16 @@ static int append(struct sd_mount_list *list, struct libmnt_fs *fs, struct sd_er
 
 int sd_mounts_of_device(dev_t devno, struct sd_mount_list *ret, struct sd_error *err)
 {
-	_cleanup_table_ struct libmnt_table *table = NULL;
-	_cleanup_iter_ struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
+	_cleanup_walk_ struct walk walk = { 0 };
 	_cleanup_mount_list_ struct sd_mount_list list = { 0 };
 	struct libmnt_fs *fs;
 	int r;
 
-	if (!iter)
-		return sd_error_set(err, ENOMEM, "no memory for the table of mounts");
-	r = read_table(&table, err);
+	r = read_mounts(MNT_ITER_FORWARD, &walk, err);
 	if (r < 0)
 		return r;
-	while (mnt_table_next_fs(table, iter, &fs) == 0) {
-		if (mnt_fs_get_devno(fs) != devno)
+	while (next_mount(&walk, &fs)) {
+		if (sd_libmount.mnt_fs_get_devno(fs) != devno)
 			continue;
 		r = append(&list, fs, err);
 		if (r < 0)
@@ -158,22 +174,19 @@ int sd_mounts_canonical(const char *dir, char *buf, size_t size, struct sd_error
  */
 int sd_mounts_at(const char *dir, struct sd_mount *ret, struct sd_error *err)
 {
-	_cleanup_table_ struct libmnt_table *table = NULL;
-	_cleanup_iter_ struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_BACKWARD);
+	_cleanup_walk_ struct walk walk = { 0 };
 	char path[PATH_MAX];
 	struct libmnt_fs *fs;
 	int r;
 
-	if (!iter)
-		return sd_error_set(err, ENOMEM, "no memory for the table of mounts");
 	r = sd_mounts_canonical(dir, path, sizeof(path), err);
 	if (r < 0)
 		return r;
-	r = read_table(&table, err);
+	r = read_mounts(MNT_ITER_BACKWARD, &walk, err);
 	if (r < 0)
 		return r;
-	while (mnt_table_next_fs(table, iter, &fs) == 0) {
-		if (strcmp(mnt_fs_get_target(fs), path) != 0)
+	while (next_mount(&walk, &fs)) {
+		if (strcmp(sd_libmount.mnt_fs_get_target(fs), path) != 0)
 			continue;
 		r = fill(fs, ret, err);
 		return r < 0 ? r : 1;
@@ -183,19 +196,16 @@ int sd_mounts_at(const char *dir, struct sd_mount *ret, struct sd_error *err)
 
 int sd_mounts_any_below(const char *dir, struct sd_error *err)
 {
-	_cleanup_table_ struct libmnt_table *table = NULL;
-	_cleanup_iter_ struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
+	_cleanup_walk_ struct walk walk = { 0 };
 	size_t len = strlen(dir);
 	struct libmnt_fs *fs;
 	int r;
 
-	if (!iter)
-		return sd_error_set(err, ENOMEM, "no memory for the table of mounts");
-	r = read_table(&table, err);
+	r = read_mounts(MNT_ITER_FORWARD, &walk, err);
 	if (r < 0)
 		return r;
-	while (mnt_table_next_fs(table, iter, &fs) == 0) {
-		const char *target = mnt_fs_get_target(fs);
+	while (next_mount(&walk, &fs)) {
+		const char *target = sd_libmount.mnt_fs_get_target(fs);
 
 		if (strncmp(target, dir, len) == 0 && target[len] == '/')
 			return 1;

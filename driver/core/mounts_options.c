@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cleanup.h"
+#include "mounts_library.h"
 #include "mounts_private.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <libmount.h>
 #include <string.h>
 
 /*
@@ -147,7 +147,11 @@ int sd_mounts_check_options(const char *type, const char *options, struct sd_err
 
 	if (!copy)
 		return sd_error_set(err, ENOMEM, "no memory for the mount options");
-	while ((r = mnt_optstr_next_option(&cursor, &name, &name_len, &value, &value_len)) == 0) {
+	r = sd_libmount_load(err);
+	if (r < 0)
+		return r;
+	while ((r = sd_libmount.mnt_optstr_next_option(
+	                &cursor, &name, &name_len, &value, &value_len)) == 0) {
 		const struct option *option = find_option(type, name, name_len);
 
 		if (!option)
@@ -181,9 +185,10 @@ int sd_mounts_split_options(const char *type, const char *options, unsigned long
 		all = NULL;
 		return sd_error_set(err, ENOMEM, "no memory for the mount options");
 	}
-	r = mnt_split_optstr(all, &user, &vfs, &data, 0, 0);
+	r = sd_libmount.mnt_split_optstr(all, &user, &vfs, &data, 0, 0);
 	if (!r && vfs)
-		r = mnt_optstr_get_flags(vfs, &flags, mnt_get_builtin_optmap(MNT_LINUX_MAP));
+		r = sd_libmount.mnt_optstr_get_flags(
+		        vfs, &flags, sd_libmount.mnt_get_builtin_optmap(MNT_LINUX_MAP));
 	if (r < 0)
 		return sd_error_errno(err, -r, "cannot split the mount options");
 	*ret_flags = flags;

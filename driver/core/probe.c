@@ -2,6 +2,7 @@
 #include "probe.h"
 #include "blockdev.h"
 #include "cleanup.h"
+#include "library.h"
 
 #include <blkid.h>
 #include <errno.h>
@@ -10,7 +11,38 @@
 #include <stdio.h>
 #include <string.h>
 
-DEFINE_CLEANUP(blkid_probe, blkid_free_probe)
+/* clang-format off */
+#define LIBBLKID_FUNCTIONS(f) \
+	f(blkid_do_safeprobe) \
+	f(blkid_do_probe) \
+	f(blkid_probe_lookup_value) \
+	f(blkid_new_probe) \
+	f(blkid_probe_set_device) \
+	f(blkid_probe_enable_superblocks) \
+	f(blkid_probe_set_superblocks_flags) \
+	f(blkid_free_probe) \
+	f(blkid_reset_probe) \
+	f(blkid_probe_enable_partitions) \
+	f(blkid_probe_set_partitions_flags)
+/* clang-format on */
+
+static struct {
+	LIBBLKID_FUNCTIONS(SD_LIBRARY_MEMBER)
+} libblkid;
+
+static int load_libblkid(struct sd_error *err)
+{
+	static const char *const names[] = { LIBBLKID_FUNCTIONS(SD_LIBRARY_NAME) };
+
+	return sd_library_load("libblkid.so.1", names, SD_ARRAY_SIZE(names), &libblkid, err);
+}
+
+static void free_probe(blkid_probe *pr)
+{
+	if (*pr)
+		libblkid.blkid_free_probe(*pr);
+}
+#define _cleanup_probe_ _cleanup_(free_probe)
 
 /* What blkid_do_safeprobe() and blkid_do_probe() answer. */
 enum {
@@ -24,7 +56,7 @@ static void probe_value(blkid_probe pr, const char *name, char *ret, size_t size
 	const char *value = NULL;
 
 	ret[0] = '\0';
-	if (blkid_probe_lookup_value(pr, name, &value, NULL) == 0 && value)
+	if (libblkid.blkid_probe_lookup_value(pr, name, &value, NULL) == 0 && value)
 		(void)snprintf(ret, size, "%s", value);
 }
 
@@ -59,12 +91,12 @@ static blkid_probe probe_new(int fd, int superblock_flags, int *own_fd)
 	if (flags & O_DIRECT)
 		fd = *own_fd;
 	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-	pr = blkid_new_probe();
+	pr = libblkid.blkid_new_probe();
 	if (pr &&
-	        (blkid_probe_set_device(pr, fd, 0, 0) != 0 ||
-	                blkid_probe_enable_superblocks(pr, 1) != 0 ||
-	                blkid_probe_set_superblocks_flags(pr, superblock_flags) != 0)) {
-		blkid_free_probe(pr);
+	        (libblkid.blkid_probe_set_device(pr, fd, 0, 0) != 0 ||
+	                libblkid.blkid_probe_enable_superblocks(pr, 1) != 0 ||
+	                libblkid.blkid_probe_set_superblocks_flags(pr, superblock_flags) != 0)) {
+		libblkid.blkid_free_probe(pr);
 		return NULL;
 	}
 	return pr;
@@ -72,8 +104,8 @@ static blkid_probe probe_new(int fd, int superblock_flags, int *own_fd)
 
 static int probe_failed(const char *path, struct sd_error *err)
 {
-	return sd_error_errno(
-	        err, errno ? errno : EIO, "%s: what lies on it could not be read", path);
+	return sd_error_errno(err, errno ? sd_blockdev_errno(errno) : EIO,
+	        "%s: what lies on it could not be read", path);
 }
 
 /*
@@ -87,7 +119,7 @@ static int probe_all(blkid_probe pr, struct sd_content *ret, char other[32])
 	memset(ret, 0, sizeof(*ret));
 	other[0] = '\0';
 	errno = 0;
-	while ((rc = blkid_do_probe(pr)) == PROBE_FOUND) {
+	while ((rc = libblkid.blkid_do_probe(pr)) == PROBE_FOUND) {
 		struct sd_content c;
 
 		probe_values(pr, &c);
@@ -101,7 +133,7 @@ static int probe_all(blkid_probe pr, struct sd_content *ret, char other[32])
 		}
 		errno = 0;
 	}
-	return rc == PROBE_NOTHING ? n : -(errno ? errno : EIO);
+	return rc == PROBE_NOTHING ? n : -(errno ? sd_blockdev_errno(errno) : EIO);
 }
 
 static int probe_ambivalent(blkid_probe pr, const char *path, struct sd_error *err)
@@ -109,7 +141,7 @@ static int probe_ambivalent(blkid_probe pr, const char *path, struct sd_error *e
 	struct sd_content first;
 	char other[32];
 
-	blkid_reset_probe(pr);
+	libblkid.blkid_reset_probe(pr);
 	if (probe_all(pr, &first, other) < 0)
 		return probe_failed(path, err);
 	return sd_error_set(err, ENOTUNIQ,
@@ -120,11 +152,14 @@ static int probe_ambivalent(blkid_probe pr, const char *path, struct sd_error *e
 
 int sd_probe_content(int fd, const char *path, struct sd_content *ret, struct sd_error *err)
 {
-	_cleanup_(blkid_free_probe_cleanup) blkid_probe pr = NULL;
+	_cleanup_probe_ blkid_probe pr = NULL;
 	_cleanup_close_ int own_fd = -1;
 	struct sd_content content;
 	int rc;
 
+	rc = load_libblkid(err);
+	if (rc < 0)
+		return rc;
 	errno = 0;
 	pr = probe_new(fd,
 	        BLKID_SUBLKS_TYPE | BLKID_SUBLKS_UUID | BLKID_SUBLKS_LABEL | BLKID_SUBLKS_USAGE |
@@ -133,7 +168,7 @@ int sd_probe_content(int fd, const char *path, struct sd_content *ret, struct sd
 	if (!pr)
 		return probe_failed(path, err);
 	errno = 0;
-	rc = blkid_do_safeprobe(pr);
+	rc = libblkid.blkid_do_safeprobe(pr);
 	if (rc == PROBE_AMBIVALENT)
 		return probe_ambivalent(pr, path, err);
 	if (rc == PROBE_NOTHING)
@@ -163,25 +198,28 @@ static void probe_describe(const struct sd_content *c, char *buf, size_t size)
 
 int sd_probe_blank(int fd, const char *path, struct sd_content *ret, struct sd_error *err)
 {
-	_cleanup_(blkid_free_probe_cleanup) blkid_probe pr = NULL;
+	_cleanup_probe_ blkid_probe pr = NULL;
 	_cleanup_close_ int own_fd = -1;
 	char text[256], other[32];
 	struct sd_content content;
 	int rc, n;
 
+	rc = load_libblkid(err);
+	if (rc < 0)
+		return rc;
 	errno = 0;
 	pr = probe_new(fd,
 	        BLKID_SUBLKS_TYPE | BLKID_SUBLKS_UUID | BLKID_SUBLKS_LABEL | BLKID_SUBLKS_USAGE |
 	                BLKID_SUBLKS_BADCSUM,
 	        &own_fd);
-	if (!pr || blkid_probe_enable_partitions(pr, 1) != 0 ||
-	        blkid_probe_set_partitions_flags(pr, BLKID_PARTS_FORCE_GPT) != 0)
+	if (!pr || libblkid.blkid_probe_enable_partitions(pr, 1) != 0 ||
+	        libblkid.blkid_probe_set_partitions_flags(pr, BLKID_PARTS_FORCE_GPT) != 0)
 		return probe_failed(path, err);
 	errno = 0;
-	rc = blkid_do_safeprobe(pr);
+	rc = libblkid.blkid_do_safeprobe(pr);
 	if (rc != PROBE_FOUND && rc != PROBE_NOTHING && rc != PROBE_AMBIVALENT)
 		return probe_failed(path, err);
-	blkid_reset_probe(pr);
+	libblkid.blkid_reset_probe(pr);
 	/* safeprobe stops where it finds contradictions: only the plain loop sees everything */
 	n = probe_all(pr, &content, other);
 	if (n < 0)
