@@ -27,7 +27,9 @@ static void record_file(const char *id, char *buf, size_t size)
 
 static void test_round_trip(void **state)
 {
-	struct sd_record record = { .id = ID, .stage_is_ours = true, .stage_is_new = true, .call = "token" };
+	struct sd_record record = {
+		.id = ID, .stage_is_ours = true, .stage_is_new = true, .call = "token"
+	};
 	struct sd_record read;
 	char path[256];
 	char id[SD_ID_SIZE];
