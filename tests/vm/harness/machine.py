@@ -64,7 +64,8 @@ class Machine:
         if not options.verbose:
             append.append("quiet")
         command = [
-            "setpriv", "--pdeathsig", "KILL", find_qemu(), "-nodefaults", "-no-user-config", "-display", "none", "-nic", "none",
+            "setpriv", "--pdeathsig", "KILL", find_qemu(),
+            "-nodefaults", "-no-user-config", "-display", "none", "-nic", "none",
             "-name", "solodisk-vm", "-no-reboot",
             "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny",
             "-machine", "q35,usb=off,smbus=off,sata=off,vmport=off,graphics=off",
