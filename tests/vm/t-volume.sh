@@ -228,4 +228,16 @@ ok "another name" sfdisk -q --no-reread --no-tell-kernel --part-label "$other" 1
 unchanged "is no state" "^EUCLEAN: .*no state of volume" other tool mark "$other"
 ok "another ID" sfdisk -q --no-reread --no-tell-kernel --part-uuid "$other" 1 "$(new_id)"
 unchanged "does not fit the name" "^EUCLEAN: .*no state of volume" other tool mark "$other"
+
+# What a forced preparation does to a disk with partitions: the kernel forgets them too.
+printf 'label: dos\n,100M,L\n,,L\n' | sfdisk -q --wipe always "$other"
+id=$(new_id)
+mkfs.ext4 -q "${other}p2"
+mkdir -p /mnt/volume
+mount "${other}p2" /mnt/volume
+unchanged "a disk with a mounted partition" "^EBUSY: .*does not let go of partition" other tool create "$other" "$id"
+umount /mnt/volume
+like "partitions of others go" "$(tool create "$other" "$id" 2>&1)" "^${other#/dev/} ${other}p1 .* $id preparing 1 1048576 266338304$"
+is "and only ours is there" "$(lsblk -nro NAME "$other" | xargs)" "${other#/dev/} ${other#/dev/}p1"
+ok "in a sound table" table_is_sound "$other"
 done_testing
