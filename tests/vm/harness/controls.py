@@ -4,6 +4,7 @@
 import hashlib
 import mmap
 import os
+import shutil
 import tempfile
 import time
 
@@ -163,6 +164,19 @@ class Controls:
             return " ".join(_digest(disk.image) for disk in disks)
         finally:
             self.qmp.command("cont")
+
+    def do_log(self, name):
+        """Copies the record of a disk's writes (log=) to $STATE/NAME.log; its bytes."""
+        disk = self._disk(name)
+        if not disk.log:
+            raise HarnessError(f"{name} has no log")
+        self.qmp.command("stop")  # requests under way are finished first
+        try:
+            copy = self.guest.console.parent / "guest" / "state" / f"{name}.log"
+            shutil.copyfile(disk.log, copy)
+        finally:
+            self.qmp.command("cont")
+        return str(copy.stat().st_size)
 
     def do_memory_has(self, pattern):
         """How often these bytes (in hexadecimal) are in the guest's memory."""

@@ -34,9 +34,12 @@ class Guest:
         self.disks = parse_disks(options.disk)
         self.boot = 0
         self.machine = None
+        self.controls = None
         self.exit_status = None
         self.next_boot = False
         self.power_cut_at = None
+        self.console = None
+        self._failure = None
         self._selector = None
         self._console_shown = 0
         self._stdin_waiting = b""
@@ -112,7 +115,6 @@ class Guest:
                 disk.new_size = None
         self.machine = Machine(self.options, directory, self.disks)
         self.controls = Controls(self)
-        self._failure = None
         self._selector = selectors.SelectSelector()  # regular files, too
         for name in ("control", "out", "err"):
             self._selector.register(self.machine.channels[name], selectors.EVENT_READ, name)

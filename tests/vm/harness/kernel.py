@@ -12,6 +12,7 @@ import gzip
 import hashlib
 import lzma
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -58,18 +59,25 @@ def _locked(name):
 
 
 @contextlib.contextmanager
-def slot():
-    """One guest a core, whoever starts them: a crowd of them only times out."""
+def slots(wanted):
+    """A core of this machine for each of the guest's, whoever else starts guests: a crowd only times
+    out. All at once or none, so that no two guests wait for each other's."""
+    cores = os.cpu_count() or 1
     while True:
-        for number in range(os.cpu_count() or 1):
-            with open(cache_dir() / f".slot-{number}", "w", encoding="ascii") as lock:
+        with contextlib.ExitStack() as stack:
+            free = min(wanted, cores)
+            for number in range(cores):
+                lock = stack.enter_context(
+                    open(cache_dir() / f".slot-{number}", "w", encoding="ascii"))
                 try:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
                     continue
-                yield
-                return
-        time.sleep(0.2)
+                free -= 1
+                if free == 0:
+                    yield
+                    return
+        time.sleep(0.2 + random.random() / 5)
 
 
 class Kernel:
@@ -231,7 +239,7 @@ def ensure_initramfs(kernel):
 
 def _initramfs(kernel, busybox, init):
     cpio = _Cpio()
-    for directory in ("bin", "dev", "proc", "sys", "lower", "upper", "new", "modules"):
+    for directory in ("bin", "dev", "proc", "sys", "lower", "upper", "new", "all", "modules"):
         cpio.directory(directory)
     cpio.file("bin/busybox", busybox)
     for applet in APPLETS:
