@@ -107,10 +107,12 @@ static int check_device(const struct sd_task *task, struct sd_error *err)
 }
 
 /* What the partition holds must be what the options promise, so that a swapped disk is refused. */
-static int check_encryption(const struct sd_task *task, bool *ret_luks, struct sd_error *err)
+static int check_encryption(
+        const struct sd_task *task, struct sd_content *ret_content, struct sd_error *err)
 {
 	_cleanup_close_ int fd = open(task->node, O_RDONLY | O_CLOEXEC);
 	struct sd_content content;
+	bool is_luks;
 	int r;
 
 	if (fd < 0)
@@ -118,35 +120,37 @@ static int check_encryption(const struct sd_task *task, bool *ret_luks, struct s
 	r = sd_probe_content(fd, task->node, &content, err);
 	if (r < 0)
 		return r;
-	*ret_luks = strcmp(content.type, "crypto_LUKS") == 0;
-	if (task->options->luks && !*ret_luks)
+	is_luks = strcmp(content.type, "crypto_LUKS") == 0;
+	if (task->options->luks && !is_luks)
 		return sd_error_set(err, EMEDIUMTYPE,
 		        "volume %s must be encrypted, but %s holds plain %s: is this the right disk?",
 		        task->id, task->node, content.type);
-	if (!task->options->luks && *ret_luks)
+	if (!task->options->luks && is_luks)
 		return sd_error_set(err, EMEDIUMTYPE,
 		        "volume %s on %s is encrypted: the options need \"encryption\": \"luks2\" and "
 		        "a \"key\"",
 		        task->id, task->node);
-	if (*ret_luks && strcmp(content.uuid, task->id) != 0)
+	if (is_luks && strcmp(content.uuid, task->id) != 0)
 		return sd_error_set(err, ESTALE,
 		        "%s carries the mark of volume %s over the LUKS header of another (%s)",
 		        task->node, task->id, content.uuid);
+	*ret_content = content;
 	return 0;
 }
 
 int sd_task_check(struct sd_task *task, struct sd_error *err)
 {
-	bool is_luks = false;
+	struct sd_content content;
 	int r;
 
 	if ((r = check_state(task, err)) < 0 || (r = check_device(task, err)) < 0 ||
-	        (r = check_encryption(task, &is_luks, err)) < 0)
+	        (r = check_encryption(task, &content, err)) < 0)
 		return r;
-	if (!is_luks)
-		r = sd_filesystem_check(
-		        task->node, task->id, task->options->fs_type, task->fs_type, err);
-	if (r == 0 && !is_luks)
+	if (task->options->luks)
+		return 0; /* its filesystem can be seen when it is open */
+	r = sd_filesystem_check_content(
+	        &content, task->node, task->id, task->options->fs_type, task->fs_type, err);
+	if (r == 0)
 		r = sd_mounts_check_options(task->fs_type, task->options->mount_options, err);
 	return r;
 }

@@ -2,7 +2,6 @@
 #include "filesystem.h"
 #include "cleanup.h"
 #include "device.h"
-#include "probe.h"
 #include "root.h"
 #include "spawn.h"
 
@@ -150,19 +149,24 @@ int sd_filesystem_check(const char *device, const char *id, const char *expected
 	if (fd < 0)
 		return sd_error_errno(err, errno, "cannot open %s", device);
 	r = sd_probe_content(fd, device, &content, err);
-	if (r < 0)
-		return r;
-	if (!sd_filesystem_is_known(content.type))
+	return r < 0 ? r
+	             : sd_filesystem_check_content(&content, device, id, expected, ret_type, err);
+}
+
+int sd_filesystem_check_content(const struct sd_content *content, const char *device,
+        const char *id, const char *expected, char *ret_type, struct sd_error *err)
+{
+	if (!sd_filesystem_is_known(content->type))
 		return sd_error_set(err, EMEDIUMTYPE, "%s holds %s, not a filesystem of solodisk's",
-		        device, content.type);
-	if (expected && expected[0] && strcmp(expected, content.type) != 0)
+		        device, content->type);
+	if (expected && expected[0] && strcmp(expected, content->type) != 0)
 		return sd_error_set(err, EMEDIUMTYPE, "%s holds %s, not %.20s as it was asked for",
-		        device, content.type, expected);
-	if (strcmp(content.uuid, id) != 0)
+		        device, content->type, expected);
+	if (strcmp(content->uuid, id) != 0)
 		return sd_error_set(err, ESTALE,
 		        "the %s on %s has the UUID %s, but the volume is %s: the partition table was "
 		        "copied over other content",
-		        content.type, device, content.uuid, id);
-	(void)snprintf(ret_type, 16, "%s", content.type);
+		        content->type, device, content->uuid, id);
+	(void)snprintf(ret_type, 16, "%s", content->type);
 	return 0;
 }

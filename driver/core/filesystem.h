@@ -5,6 +5,7 @@
 
 #include "error.h"
 #include "id.h"
+#include "probe.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -30,6 +31,10 @@ int sd_filesystem_make(
  */
 int sd_filesystem_check(const char *device, const char *id, const char *expected, char *ret_type,
         struct sd_error *err);
+
+/* The same of what was found on the device already: reading it again costs a disk thirty seeks. */
+int sd_filesystem_check_content(const struct sd_content *content, const char *device,
+        const char *id, const char *expected, char *ret_type, struct sd_error *err);
 
 /*
  * Grows a mounted filesystem to its device, by ioctl. dir is the stage; when it does not carry the
