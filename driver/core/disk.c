@@ -76,8 +76,8 @@ static int disk_devno(const char *text, dev_t *ret)
 	return 0;
 }
 
-/* Returns 1: filled; 0: no disk of ours (or gone meanwhile). */
-static int disk_read_one(const char *name, struct sd_disk *ret)
+/* Returns 1: filled; 0: no disk of ours (or gone meanwhile), or not one with this WWID (NULL: any). */
+static int disk_read_one(const char *name, const char *wwid, struct sd_disk *ret)
 {
 	const struct disk_kind *kind = disk_kind_of(name);
 	char text[PATH_MAX];
@@ -90,6 +90,11 @@ static int disk_read_one(const char *name, struct sd_disk *ret)
 	memset(ret, 0, sizeof(*ret));
 	(void)snprintf(ret->name, sizeof(ret->name), "%s", name);
 	(void)snprintf(ret->transport, sizeof(ret->transport), "%s", kind->transport);
+	if (wwid) { /* first, since most disks are another */
+		sd_disk_read_wwid(ret);
+		if (strcmp(ret->wwid, wwid) != 0)
+			return 0;
+	}
 	if (sd_root_path(ret->node, sizeof(ret->node), "/dev/%s", name) < 0)
 		return 0;
 	if (sd_root_read(text, sizeof(text), "/sys/block/%s/size", name) < 0)
@@ -144,7 +149,7 @@ static void disks_mark_repeated(struct sd_disks *disks)
 	}
 }
 
-int sd_disks_read(struct sd_disks *ret, struct sd_error *err)
+static int disks_read(const char *wwid, struct sd_disks *ret, struct sd_error *err)
 {
 	_cleanup_disks_ struct sd_disks disks = { NULL, 0 };
 	_cleanup_closedir_ DIR *dir = NULL;
@@ -164,7 +169,7 @@ int sd_disks_read(struct sd_disks *ret, struct sd_error *err)
 			disks.disk = p;
 			room = more;
 		}
-		disks.n += (size_t)disk_read_one(entry->d_name, &disks.disk[disks.n]);
+		disks.n += (size_t)disk_read_one(entry->d_name, wwid, &disks.disk[disks.n]);
 	}
 	if (errno)
 		return sd_error_errno(err, errno, "cannot read the list of disks in %s", path);
@@ -174,6 +179,16 @@ int sd_disks_read(struct sd_disks *ret, struct sd_error *err)
 	ret->n = disks.n;
 	ret->disk = sd_steal(disks.disk);
 	return 0;
+}
+
+int sd_disks_read(struct sd_disks *ret, struct sd_error *err)
+{
+	return disks_read(NULL, ret, err);
+}
+
+int sd_disks_read_wwid(const char *wwid, struct sd_disks *ret, struct sd_error *err)
+{
+	return disks_read(wwid, ret, err);
 }
 
 void sd_disks_free(struct sd_disks *disks)

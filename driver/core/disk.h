@@ -39,6 +39,8 @@ struct sd_disks {
  * Free with sd_disks_free().
  */
 int sd_disks_read(struct sd_disks *ret, struct sd_error *err);
+/* Those of them that have this WWID, for the price of one or two attributes of every other disk. */
+int sd_disks_read_wwid(const char *wwid, struct sd_disks *ret, struct sd_error *err);
 void sd_disks_free(struct sd_disks *disks);
 #define _cleanup_disks_ __attribute__((cleanup(sd_disks_free)))
 

@@ -115,18 +115,25 @@ static void identity_texts(struct sd_disk *d)
 		(void)sd_root_read(d->serial, sizeof(d->serial), "/sys/block/%s/serial", d->name);
 }
 
-void sd_disk_read_identity(struct sd_disk *d)
+void sd_disk_read_wwid(struct sd_disk *d)
 {
 	if (!strcmp(d->transport, "loop"))
 		return; /* its number says nothing of the file behind it */
-	identity_texts(d);
 	if (sd_root_read(d->wwid, sizeof(d->wwid), "/sys/block/%s/wwid", d->name) < 0)
 		(void)sd_root_read(d->wwid, sizeof(d->wwid), "/sys/block/%s/device/wwid", d->name);
 	if (!wwid_counts(d->wwid)) {
 		d->wwid[0] = '\0';
+		identity_texts(d);
 		if (identity_counts(d->serial))
 			(void)snprintf(d->wwid, sizeof(d->wwid), "serial:%s:%s",
 			        d->model[0] ? d->model : d->transport, d->serial);
 	}
 	identity_clean(d->wwid);
+}
+
+void sd_disk_read_identity(struct sd_disk *d)
+{
+	sd_disk_read_wwid(d);
+	if (strcmp(d->transport, "loop") != 0)
+		identity_texts(d);
 }

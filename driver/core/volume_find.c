@@ -126,14 +126,16 @@ int sd_volume_find(const char *id, const char *wwid, int operation, unsigned tim
 	_cleanup_volume_ struct sd_volume volume = SD_VOLUME_INIT;
 	_cleanup_disks_ struct sd_disks disks = { NULL, 0 };
 	const struct sd_disk *disk = NULL;
+	bool by_wwid;
 	int r;
 
 	if (!sd_id_is_valid(id))
 		return sd_error_set(err, EINVAL, "\"%.64s\" is not a volume ID", id ? id : "");
-	r = sd_disks_read(&disks, err);
+	by_wwid = wwid && wwid[0];
+	r = by_wwid ? sd_disks_read_wwid(wwid, &disks, err) : sd_disks_read(&disks, err);
 	if (r < 0)
 		return r;
-	if (wwid && wwid[0])
+	if (by_wwid)
 		r = find_by_wwid(&disks, wwid, &disk, err);
 	else
 		r = find_by_reading(&disks, id, &disk, err);

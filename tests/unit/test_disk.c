@@ -179,6 +179,41 @@ static void test_hidden_path(void **state)
 	assert_string_equal(disk.name, "nvme0n1");
 }
 
+/* What is found by its WWID alone is what the list of all disks has. */
+static void test_by_wwid(void **state)
+{
+	struct sd_disks all, some;
+
+	(void)state;
+	recorded_load("disks");
+	assert_int_equal(sd_disks_read(&all, NULL), 0);
+	for (size_t i = 0; i < all.n; i++) {
+		const struct sd_disk *d = &all.disk[i];
+
+		if (!d->wwid[0])
+			continue;
+		assert_int_equal(sd_disks_read_wwid(d->wwid, &some, NULL), 0);
+		assert_int_equal(some.n, d->wwid_repeated ? 2 : 1);
+		for (size_t k = 0; k < some.n; k++) {
+			const struct sd_disk *same = disk_of(&all, some.disk[k].name);
+
+			assert_string_equal(some.disk[k].wwid, d->wwid);
+			assert_string_equal(some.disk[k].model, same->model);
+			assert_string_equal(some.disk[k].serial, same->serial);
+			assert_string_equal(some.disk[k].node, same->node);
+			assert_int_equal(some.disk[k].devno, same->devno);
+			assert_int_equal(some.disk[k].size, same->size);
+			assert_int_equal(some.disk[k].sector_size, same->sector_size);
+			assert_int_equal(some.disk[k].wwid_repeated, same->wwid_repeated);
+		}
+		sd_disks_free(&some);
+	}
+	assert_int_equal(sd_disks_read_wwid("naa.5000c50000000778", &some, NULL), 0);
+	assert_int_equal(some.n, 0);
+	sd_disks_free(&some);
+	sd_disks_free(&all);
+}
+
 static void test_flags(void **state)
 {
 	struct sd_disks disks;
@@ -270,6 +305,7 @@ int main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_wwids),
 		cmocka_unit_test(test_hidden_path),
+		cmocka_unit_test(test_by_wwid),
 		cmocka_unit_test(test_flags),
 		cmocka_unit_test(test_resolve),
 		cmocka_unit_test(test_open),
