@@ -4,7 +4,7 @@
 # file passes for a success.
 #
 # runs: on the host
-# timeout: 600
+# timeout: 1200
 . "$SRC/tests/vm/lib.sh"
 
 guest=$SRC/tests/vm/guest
