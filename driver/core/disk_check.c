@@ -79,17 +79,12 @@ int sd_disk_check_idle(const struct sd_disk *disk, int fd, struct sd_error *err)
 }
 
 /* --force may override what merely lies on a disk, but not that it belongs to an array or a group. */
-static bool content_is_member(const struct sd_content *content)
-{
-	return !strcmp(content->usage, "raid") || !strcmp(content->type, "bcache");
-}
-
 static int check_content(const struct sd_disk *disk, int fd, struct sd_error *err)
 {
 	struct sd_content content;
 	int r = sd_probe_blank(fd, disk->name, &content, err);
 
-	if (r == -EEXIST && content_is_member(&content))
+	if (r == -EEXIST && sd_content_is_member(&content))
 		return sd_error_set(err, EBUSY,
 		        "%s is a member of an array or volume group (%s%s%s%s); take it out there first",
 		        disk->name, content.type, content.label[0] ? " \"" : "", content.label,

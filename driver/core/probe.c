@@ -44,6 +44,12 @@ static void free_probe(blkid_probe *pr)
 }
 #define _cleanup_probe_ _cleanup_(free_probe)
 
+bool sd_content_is_member(const struct sd_content *content)
+{
+	return !strcmp(content->usage, "raid") || !strcmp(content->type, "bcache") ||
+	        !strcmp(content->type, "zfs_member");
+}
+
 /* What blkid_do_safeprobe() and blkid_do_probe() answer. */
 enum {
 	PROBE_FOUND = 0,
@@ -125,7 +131,7 @@ static int probe_all(blkid_probe pr, struct sd_content *ret, char other[32])
 		probe_values(pr, &c);
 		if (n++ == 0) {
 			*ret = c;
-		} else if (!strcmp(c.usage, "raid") && strcmp(ret->usage, "raid") != 0) {
+		} else if (sd_content_is_member(&c) && !sd_content_is_member(ret)) {
 			memcpy(other, ret->type, 32);
 			*ret = c;
 		} else if (strcmp(c.type, ret->type) != 0) {
@@ -184,12 +190,12 @@ static void probe_describe(const struct sd_content *c, char *buf, size_t size)
 {
 	const char *noun = "data";
 
-	if (!strcmp(c->usage, "filesystem"))
+	if (sd_content_is_member(c))
+		noun = "signature (a member of an array or volume group)";
+	else if (!strcmp(c->usage, "filesystem"))
 		noun = "filesystem";
 	else if (!strcmp(c->usage, "table"))
 		noun = "partition table";
-	else if (!strcmp(c->usage, "raid"))
-		noun = "signature (a member of an array or volume group)";
 	else if (!strcmp(c->usage, "crypto"))
 		noun = "encrypted volume";
 	(void)snprintf(buf, size, "%s %s %s%s%s%s", strchr("aeio", c->type[0]) ? "an" : "a",

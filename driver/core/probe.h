@@ -8,6 +8,7 @@
 
 #include "error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct sd_content {
@@ -17,6 +18,12 @@ struct sd_content {
 	char subsystem[64]; /* LUKS2 */
 	char usage[16]; /* libblkid's word: filesystem, raid, crypto, other; "table": partitions */
 };
+
+/*
+ * Whether this is a part of something that spans disks: an array, a volume group, a pool, a cache.
+ * libblkid's own word for that is "raid", but it calls a member of a ZFS pool a filesystem.
+ */
+bool sd_content_is_member(const struct sd_content *content);
 
 /*
  * The one superblock on a partition or mapping. fd is open for reading and stays the caller's; path
