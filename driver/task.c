@@ -9,6 +9,37 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The mount at the record's stage. Returns 1 and fills ret, or 0: not staged; what else is mounted
+ * there is somebody else's. */
+static int find_stage(const struct sd_task *task, struct sd_mount *ret, struct sd_error *err)
+{
+	struct sd_mount mount;
+	int r = task->record.stage ? sd_mounts_at(task->record.stage, &mount, err) : 0;
+
+	if (r <= 0)
+		return r;
+	if (mount.devno != task->record.devno) {
+		sd_mount_clear(&mount);
+		return 0;
+	}
+	*ret = mount;
+	return 1;
+}
+
+/* Whether data/ of what is staged is mounted at dir. */
+static bool is_bound(const struct sd_task *task, const char *dir)
+{
+	struct sd_mount stage = { 0 };
+	struct sd_mount mount = { 0 };
+	bool bound;
+
+	bound = find_stage(task, &stage, NULL) == 1 && sd_mounts_at(dir, &mount, NULL) == 1 &&
+	        mount.devno == stage.devno && strcmp(mount.root, "/data") == 0;
+	sd_mount_clear(&stage);
+	sd_mount_clear(&mount);
+	return bound;
+}
+
 int sd_task_lock(struct sd_task *task, const char *id, unsigned timeout_ms, struct sd_error *err)
 {
 	int r;
@@ -19,7 +50,12 @@ int sd_task_lock(struct sd_task *task, const char *id, unsigned timeout_ms, stru
 		r = sd_record_read(task->id, &task->record, err);
 	if (r < 0 || task->call->undo)
 		return r;
-	if (task->record.doing && !task->record.committed) {
+	if (task->record.doing && !task->record.committed && is_bound(task, task->record.doing)) {
+		/* All but this note was done, and kubelet takes what is mounted for a success. */
+		r = sd_record_add_target(&task->record, task->record.doing, err);
+		if (r < 0)
+			return r;
+	} else if (task->record.doing && !task->record.committed) {
 		sd_log(LOG_WARNING, "volume %s: a call on %s died half-way; taking it back",
 		        task->id, task->record.doing);
 		r = sd_task_roll_back(task, err);
@@ -75,30 +111,15 @@ int sd_task_commit(struct sd_task *task, const char *target, struct sd_error *er
 	return sd_record_write(&task->record, err);
 }
 
-/* The mount at the record's stage. Returns 1 and fills ret, or 0: not staged. */
-static int find_stage(const struct sd_task *task, struct sd_mount *ret, struct sd_error *err)
-{
-	return task->record.stage ? sd_mounts_at(task->record.stage, ret, err) : 0;
-}
-
 /* Unmounts the target of the call in flight, if what is mounted there is a bind of our stage. */
 static int unbind_unfinished(struct sd_task *task, struct sd_error *err)
 {
 	struct sd_record *record = &task->record;
-	struct sd_mount stage = { 0 };
-	struct sd_mount mount = { 0 };
-	bool is_ours;
-	int r;
+	int r = 0;
 
 	if (strcmp(record->doing, record->stage) == 0)
 		return 0;
-	r = find_stage(task, &stage, err);
-	if (r == 1)
-		r = sd_mounts_at(record->doing, &mount, err);
-	is_ours = r == 1 && mount.devno == stage.devno && strcmp(mount.root, "/data") == 0;
-	sd_mount_clear(&stage);
-	sd_mount_clear(&mount);
-	if (is_ours)
+	if (is_bound(task, record->doing))
 		r = sd_mounts_unmount(record->doing, err);
 	if (r < 0)
 		return r;
@@ -157,7 +178,8 @@ int sd_task_unmount_stage(struct sd_task *task, const struct sd_mount *stage, st
 	struct sd_error note = SD_ERROR_INIT;
 
 	if (sd_mounts_device_is_gone(stage->devno) &&
-	        sd_filesystem_shutdown(stage->target, task->fs_type, &note) < 0)
+	        sd_filesystem_shutdown(
+	                stage->target, task->fs_type[0] ? task->fs_type : NULL, &note) < 0)
 		sd_log(LOG_WARNING, "volume %s: %s", task->id, note.text);
 	return sd_mounts_unmount(stage->target, err);
 }
@@ -173,7 +195,7 @@ static int unstage_unused(struct sd_task *task, struct sd_error *err)
 	r = find_stage(task, &stage, err);
 	if (r <= 0)
 		return r < 0 ? r : 1;
-	r = count_users(stage.devno, record->stage, &users, err);
+	r = count_users(stage.devno, stage.target, &users, err);
 	if (r == 0 && users == 0 && (record->stage_is_ours || record->stage_is_new)) {
 		r = sd_task_unmount_stage(task, &stage, err);
 		if (r == 0)
@@ -183,7 +205,7 @@ static int unstage_unused(struct sd_task *task, struct sd_error *err)
 	return r;
 }
 
-/* A mapping without a mount is closed; one held from elsewhere is left for the next call. */
+/* A mapping without a mount is closed. -EBUSY: it is held from elsewhere. */
 static int close_unused_mapping(struct sd_task *task, struct sd_error *err)
 {
 	struct sd_mapping mapping;
@@ -201,23 +223,20 @@ static int close_unused_mapping(struct sd_task *task, struct sd_error *err)
 	r = count_users(mapping.devno, NULL, &users, err);
 	if (r < 0 || users > 0)
 		return r;
-	r = sd_crypt_close(task->id, err);
-	if (r == -EBUSY) {
-		sd_log(LOG_WARNING, "volume %s: %s; the next call tries again", task->id,
-		        err->text);
-		sd_error_clear(err);
-		r = 0;
-	}
-	return r;
+	return sd_crypt_close(task->id, err);
 }
 
 int sd_task_release(struct sd_task *task, struct sd_error *err)
 {
 	struct sd_record *record = &task->record;
+	struct sd_error second = SD_ERROR_INIT;
 	int r;
 
 	r = unstage_unused(task, err);
 	if (r == 1) {
+		/* Without a stage no target is mounted: what is still noted was unmounted by hand. */
+		while (record->n_targets > 0)
+			sd_record_remove_target(record, record->targets[0]);
 		if (record->stage && record->stage_is_ours) {
 			(void)rmdir(record->stage);
 			(void)sd_record_set(&record->stage, NULL, NULL);
@@ -225,7 +244,11 @@ int sd_task_release(struct sd_task *task, struct sd_error *err)
 		record->stage_is_new = false;
 		r = close_unused_mapping(task, err);
 	}
-	return r < 0 ? r : sd_record_write(record, err);
+	if (r >= 0)
+		return sd_record_write(record, err);
+	if (sd_record_write(record, &second) < 0) /* what was done is done */
+		sd_log(LOG_ERR, "volume %s: %s", task->id, second.text);
+	return r;
 }
 
 void sd_task_end(struct sd_task *task)

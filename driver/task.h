@@ -79,10 +79,14 @@ int sd_task_roll_back(struct sd_task *task, struct sd_error *err);
 int sd_task_unmount_stage(struct sd_task *task, const struct sd_mount *stage, struct sd_error *err);
 
 /*
- * If nobody uses the volume any more: takes away a stage of ours and closes the mapping. A mapping that
- * is still held from elsewhere stays open with a line in the log: the next call tries again.
+ * If nobody uses the volume any more: takes away a stage of ours and closes the mapping. -EBUSY: the
+ * mapping is held from elsewhere and stays open; the next call tries again.
  */
 int sd_task_release(struct sd_task *task, struct sd_error *err);
+
+/* The call's argument n as a directory, spelled as mountinfo and the records spell it. */
+int sd_task_directory(
+        const struct sd_call *call, int n, char *ret_path, size_t size, struct sd_error *err);
 
 /* Drops the locks and frees; may be called twice. */
 void sd_task_end(struct sd_task *task);

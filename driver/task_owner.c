@@ -3,10 +3,20 @@
 #include "cleanup.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/file.h>
 
 #define DISK_LOCK_MS 5000u /* of the unmounting verbs' eight seconds */
+
+int sd_task_directory(
+        const struct sd_call *call, int n, char *ret_path, size_t size, struct sd_error *err)
+{
+	char path[PATH_MAX];
+	int r = sd_call_directory(call, n, path, sizeof(path), err);
+
+	return r < 0 ? r : sd_mounts_canonical(path, ret_path, size, err);
+}
 
 /* kubelet names a directory after the PV; without attach the stage is named by the ID alone. */
 static bool id_from_name(const char *dir, char ret_id[SD_ID_SIZE])
@@ -41,15 +51,20 @@ static int lies_on_volume(dev_t devno, const char *id, struct sd_error *err)
 	return r;
 }
 
-/* Another mount of the same device may be one that a record knows: the stage at least. */
-static int id_from_device_mounts(dev_t devno, char ret_id[SD_ID_SIZE], struct sd_error *err)
+/*
+ * Another mount of the same device may be one that a record knows: the stage at least. dir itself does
+ * not count: its record may be that of a mount which was there before.
+ */
+static int id_from_other_mounts(
+        dev_t devno, const char *dir, char ret_id[SD_ID_SIZE], struct sd_error *err)
 {
 	_cleanup_mount_list_ struct sd_mount_list list = { 0 };
 	int r;
 
 	r = sd_mounts_of_device(devno, &list, err);
 	for (size_t i = 0; r == 0 && i < list.n; i++)
-		r = sd_record_find(list.mount[i].target, ret_id, err);
+		if (strcmp(list.mount[i].target, dir) != 0)
+			r = sd_record_find(list.mount[i].target, ret_id, err);
 	return r;
 }
 
@@ -57,22 +72,23 @@ int sd_task_volume_of(const char *dir, char ret_id[SD_ID_SIZE], struct sd_error 
 {
 	struct sd_mount mount = { 0 };
 	char id[SD_ID_SIZE];
+	bool mounted;
 	dev_t devno;
 	int r;
 
-	r = sd_record_find(dir, ret_id, err);
-	if (r != 0)
-		return r;
 	r = sd_mounts_at(dir, &mount, err);
-	devno = mount.devno;
-	sd_mount_clear(&mount);
 	if (r < 0)
 		return r;
+	mounted = r == 1;
+	devno = mount.devno;
+	sd_mount_clear(&mount);
+	r = mounted ? id_from_other_mounts(devno, dir, ret_id, err) : 0;
 	if (r == 0)
-		return id_from_name(dir, ret_id);
-	r = id_from_device_mounts(devno, ret_id, err);
+		r = sd_record_find(dir, ret_id, err);
 	if (r != 0)
 		return r;
+	if (!mounted)
+		return id_from_name(dir, ret_id);
 	/* The records went (a wiped /run), but the mount stayed. */
 	if (id_from_name(dir, id)) {
 		r = lies_on_volume(devno, id, err);

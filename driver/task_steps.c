@@ -198,12 +198,16 @@ static int claim(struct sd_task *task, struct sd_error *err)
 
 int sd_task_stage(struct sd_task *task, struct sd_error *err)
 {
-	const struct sd_record *record = &task->record;
+	struct sd_record *record = &task->record;
 	struct sd_error note = SD_ERROR_INIT;
 	bool was_staged;
 	int r;
 
 	r = claim(task, err);
+	if (r < 0)
+		return r;
+	record->devno = task->devno;
+	r = sd_record_write(record, err);
 	if (r == 0)
 		r = sd_mounts_stage(task->node, task->devno, task->fs_type,
 		        task->options->mount_options, record->stage, record->stage_is_ours,

@@ -6,9 +6,11 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define UNMOUNT_LOCK_MS 6000u /* of the front's eight seconds */
+#define UNDO_LOCK_MS 60000u   /* longer than the front waits: it must be undone all the same */
 #define STAGES "%s/plugins/kubernetes.io/flexvolume/solodisk/disk/mounts/%s"
 
 /*
@@ -21,6 +23,7 @@ static int choose_stage(const struct sd_task *task, char *ret_dir, size_t size, 
 	const struct sd_config *config = &task->call->config;
 	const char *pv_name = task->options->pv_name;
 	const char *name = config->attach && pv_name ? pv_name : task->id;
+	char root[PATH_MAX];
 	int n;
 
 	if (task->record.stage) {
@@ -28,7 +31,9 @@ static int choose_stage(const struct sd_task *task, char *ret_dir, size_t size, 
 		n = snprintf(ret_dir, size, "%s", task->record.stage);
 	} else {
 		*ret_ours = name == task->id;
-		n = snprintf(ret_dir, size, STAGES, config->kubelet_dir, name);
+		/* As mountinfo spells it: kubelet's directory may be a link. */
+		n = snprintf(ret_dir, size, STAGES,
+		        realpath(config->kubelet_dir, root) ? root : config->kubelet_dir, name);
 	}
 	return n >= 0 && (size_t)n < size
 	        ? 0
@@ -53,18 +58,23 @@ static int do_mount(struct sd_task *task, const char *target, struct sd_error *e
 	return r < 0 ? r : sd_task_commit(task, target, err);
 }
 
-/* A call that is repeated: nothing is begun, so nothing of the first call can be rolled back. */
+/*
+ * A call that is repeated: nothing is begun, so nothing of the first call can be rolled back. The mount
+ * must lie on the disk that was found now: one that was pulled and put back has another number.
+ */
 static bool is_done_already(const struct sd_task *task, const char *target)
 {
-	struct sd_mount stage = { 0 };
-	bool done;
+	struct sd_mapping mapping;
+	dev_t devno = task->devno;
 
-	if (!sd_record_has_target(&task->record, target) || !task->record.stage)
+	if (!sd_record_has_target(&task->record, target))
 		return false;
-	done = sd_mounts_at(task->record.stage, &stage, NULL) == 1 &&
-	        sd_mounts_verify(target, stage.devno, task->options->read_only, NULL) == 0;
-	sd_mount_clear(&stage);
-	return done;
+	if (task->options->luks) {
+		if (sd_crypt_find(task->id, task->volume.devno, &mapping, NULL) != 1)
+			return false;
+		devno = mapping.devno;
+	}
+	return sd_mounts_verify(target, devno, task->options->read_only, NULL) == 0;
 }
 
 /* kubelet takes any mount at the target for a success, so a failure leaves none. */
@@ -88,7 +98,7 @@ SD_VERB(verb_mount)
 	int r;
 
 	(void)answer;
-	if ((r = sd_call_directory(call, 0, target, sizeof(target), err)) < 0 ||
+	if ((r = sd_task_directory(call, 0, target, sizeof(target), err)) < 0 ||
 	        (r = sd_call_options(call, 1, &options, err)) < 0 ||
 	        (r = sd_task_lock_by_options(&task, SD_TASK_MOUNT_LOCK_MS, err)) < 0 ||
 	        (r = sd_task_find(&task, err)) < 0 || (r = sd_task_check(&task, err)) < 0)
@@ -110,26 +120,47 @@ int undo_mount(const struct sd_call *call, struct sd_error *err)
 	char id[SD_ID_SIZE];
 	int r;
 
-	r = sd_call_directory(call, 0, target, sizeof(target), err);
+	r = sd_task_directory(call, 0, target, sizeof(target), err);
 	if (r == 0)
 		r = sd_record_find(target, id, err);
 	if (r <= 0)
 		return r; /* it had not begun */
-	r = sd_task_lock(&task, id, UNMOUNT_LOCK_MS, err);
+	r = sd_task_lock(&task, id, UNDO_LOCK_MS, err);
 	if (r < 0 || strcmp(task.record.call, call->token) != 0)
 		return r; /* another call has the volume now, and has looked after it */
 	return sd_task_roll_back(&task, err);
 }
 
+/* What somebody mounted over the target is not ours to take away. */
+static int unmount_target(struct sd_task *task, const char *target, struct sd_error *err)
+{
+	const struct sd_record *record = &task->record;
+	struct sd_mount mount = { 0 };
+	bool foreign;
+	int r;
+
+	r = sd_mounts_at(target, &mount, err);
+	if (r <= 0)
+		return r;
+	foreign = record->stage && record->devno != mount.devno;
+	sd_mount_clear(&mount);
+	if (foreign)
+		return sd_error_set(err, EBUSY,
+		        "something else is mounted over volume %s at %s; unmount that first",
+		        task->id, target);
+	return sd_mounts_unmount(target, err);
+}
+
 SD_VERB(verb_unmount)
 {
 	_cleanup_task_ struct sd_task task = SD_TASK_INIT(call, NULL);
+	struct sd_error second = SD_ERROR_INIT;
 	char target[PATH_MAX];
 	char id[SD_ID_SIZE];
 	int r;
 
 	(void)answer;
-	r = sd_call_directory(call, 0, target, sizeof(target), err);
+	r = sd_task_directory(call, 0, target, sizeof(target), err);
 	if (r == 0)
 		r = sd_task_volume_of(target, id, err);
 	if (r <= 0)
@@ -139,9 +170,12 @@ SD_VERB(verb_unmount)
 		r = sd_error_set(
 		        err, EINVAL, "%s is the stage of volume %s, not a target", target, id);
 	if (r == 0)
-		r = sd_mounts_unmount(target, err);
+		r = unmount_target(&task, target, err);
 	if (r < 0)
 		return r;
 	sd_record_remove_target(&task.record, target);
-	return sd_task_release(&task, err);
+	r = sd_task_release(&task, err);
+	if (r == -EBUSY && sd_record_add_target(&task.record, target, &second) == 0)
+		(void)sd_record_write(&task.record, &second); /* for the call that tries again */
+	return r;
 }

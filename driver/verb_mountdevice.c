@@ -50,7 +50,7 @@ SD_VERB(verb_mountdevice)
 	char dir[PATH_MAX];
 	int r;
 
-	if ((r = sd_call_directory(call, 0, dir, sizeof(dir), err)) < 0 ||
+	if ((r = sd_task_directory(call, 0, dir, sizeof(dir), err)) < 0 ||
 	        (r = sd_call_options(call, 2, &options, err)) < 0 ||
 	        (r = sd_task_lock_by_options(&task, SD_TASK_MOUNT_LOCK_MS, err)) < 0 ||
 	        (r = sd_task_find(&task, err)) < 0 || (r = sd_task_check(&task, err)) < 0 ||
@@ -121,6 +121,9 @@ static int unstage(struct sd_task *task, const struct sd_mount *stage, struct sd
 {
 	int r;
 
+	if (task->record.stage && task->record.devno != stage->devno)
+		return sd_error_set(err, EBUSY, "something else than volume %s is mounted at %s",
+		        task->id, stage->target);
 	if (strcmp(stage->root, "/") != 0)
 		return sd_error_set(err, EINVAL, "%s is a target of volume %s, not its stage",
 		        stage->target, task->id);
@@ -139,7 +142,7 @@ SD_VERB(verb_unmountdevice)
 	int r;
 
 	(void)answer;
-	r = sd_call_directory(call, 0, dir, sizeof(dir), err);
+	r = sd_task_directory(call, 0, dir, sizeof(dir), err);
 	if (r == 0)
 		r = sd_task_volume_of(dir, id, err);
 	if (r <= 0)

@@ -202,16 +202,24 @@ int sd_crypt_open(const char *device, dev_t devno, const char *id, const struct 
 {
 	_cleanup_handle_ struct handle handle = { 0 };
 	char name[SD_MAPPING_NAME_SIZE];
-	int r;
+	struct sd_mapping open;
+	int found, r;
 
-	r = sd_crypt_find(id, devno, ret, err);
-	if (r > 0)
-		*ret_was_open = true;
-	if (r != 0)
-		return r > 0 ? 0 : r;
+	found = sd_crypt_find(id, devno, &open, err);
+	if (found < 0)
+		return found;
 	r = handle_load(device, id, &handle, err);
 	if (r < 0)
 		return r;
+	if (found > 0) {
+		/* That it is open for somebody is no right to it: the key is asked for all the same. */
+		r = activate(&handle, device, NULL, key, 0, err);
+		if (r < 0)
+			return r;
+		*ret = open;
+		*ret_was_open = true;
+		return 0;
+	}
 	sd_id_mapping_name(id, name);
 	r = activate(&handle, device, name, key, open_flags(rotational), err);
 	if (r < 0)

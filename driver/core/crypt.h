@@ -38,7 +38,7 @@ int sd_crypt_format(const char *device, const char *id, const struct sd_key *key
  * (CRYPT-LUKS2-<LUKS UUID without dashes>-<name>) and its backing device are the expected ones;
  * otherwise -EEXIST, err names both devices. -EPERM: the key opens no keyslot; -EINVAL: not LUKS2 or
  * its UUID is not the volume ID. rotational decides on work queues and discards.
- * *ret_was_open tells whether it was open before.
+ * *ret_was_open tells whether it was open before; the key must fit then too.
  */
 int sd_crypt_open(const char *device, dev_t devno, const char *id, const struct sd_key *key,
         bool rotational, struct sd_mapping *ret, bool *ret_was_open, struct sd_error *err);

@@ -221,6 +221,8 @@ bool sd_mounts_device_is_gone(dev_t devno)
 	char path[PATH_MAX];
 	struct stat st;
 
+	if (major(devno) == 0) /* tmpfs, overlay, NFS: no disk that could be gone */
+		return false;
 	if (sd_root_path(path, sizeof(path), "/sys/dev/block/%u:%u", major(devno), minor(devno)) <
 	        0)
 		return false;

@@ -70,8 +70,14 @@ int sd_mounts_bind_data(const char *stage, dev_t devno, const char *target, bool
         bool *ret_was_bound, struct sd_error *err);
 
 /*
- * Whether sd_mounts_bind_data() could use target, for a refusal before anything is changed: a
- * directory, or missing in an existing one, no link, and no mount but a bind of some data/.
+ * The spelling that mountinfo uses for dir: absolute, links in its parents resolved. Its last
+ * component is never looked at, since a dead disk answers with EIO there.
+ */
+int sd_mounts_canonical(const char *dir, char *buf, size_t size, struct sd_error *err);
+
+/*
+ * Whether a volume can be bound to target, for a refusal before anything is changed: a directory, or
+ * missing in an existing one, no link, and nothing mounted there.
  */
 int sd_mounts_check_target(const char *target, struct sd_error *err);
 

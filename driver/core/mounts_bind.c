@@ -172,9 +172,10 @@ int sd_mounts_check_target(const char *target, struct sd_error *err)
 	if (r < 0)
 		return r;
 	if (r > 0) {
-		r = strcmp(mount.root, "/data") == 0
-		        ? 0
-		        : sd_error_set(err, EBUSY, "%s already carries another mount", path);
+		r = sd_error_set(err, EBUSY,
+		        "%s already carries a mount (%s of device %u:%u, %s); unmount it first",
+		        path, mount.root, major(mount.devno), minor(mount.devno),
+		        mount.read_only ? "read-only" : "read-write");
 		sd_mount_clear(&mount);
 		return r;
 	}

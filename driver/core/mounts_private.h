@@ -5,12 +5,6 @@
 
 #include "mounts.h"
 
-/*
- * The spelling that mountinfo uses for dir: absolute, links in its parents resolved. Its last
- * component is never looked at, since a dead disk answers with EIO there.
- */
-int sd_mounts_canonical(const char *dir, char *buf, size_t size, struct sd_error *err);
-
 /* Whether anything is mounted below dir (spelled as in mountinfo), dir itself apart: 1, 0, or an error. */
 int sd_mounts_any_below(const char *dir, struct sd_error *err);
 

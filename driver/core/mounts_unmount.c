@@ -11,15 +11,30 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-static bool is_on(int dir_fd, const char *name, dev_t devno)
+/*
+ * Whether a link in /proc (a working directory, an open file) leads into one of these mounts. Only the
+ * link's text is read: following it would ask a filesystem that may never answer (FUSE, NFS).
+ */
+static bool leads_into(int dir_fd, const char *name, const struct sd_mount_list *mounts)
 {
-	struct stat st;
+	char path[PATH_MAX];
+	ssize_t n = readlinkat(dir_fd, name, path, sizeof(path) - 1);
 
-	return fstatat(dir_fd, name, &st, 0) == 0 && st.st_dev == devno;
+	if (n < 0)
+		return false;
+	path[n] = '\0';
+	for (size_t i = 0; i < mounts->n; i++) {
+		size_t len = strlen(mounts->mount[i].target);
+
+		if (strncmp(path, mounts->mount[i].target, len) == 0 &&
+		        (path[len] == '/' || path[len] == '\0'))
+			return true;
+	}
+	return false;
 }
 
-/* Whether a process works in, runs from, or has open a file of the device. */
-static bool process_uses(int proc_fd, const char *pid, dev_t devno)
+/* Whether a process works in, runs from, or has open a file of these mounts. */
+static bool process_uses(int proc_fd, const char *pid, const struct sd_mount_list *mounts)
 {
 	_cleanup_close_ int fd = openat(proc_fd, pid, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_closedir_ DIR *fds = NULL;
@@ -28,7 +43,8 @@ static bool process_uses(int proc_fd, const char *pid, dev_t devno)
 
 	if (fd < 0)
 		return false;
-	if (is_on(fd, "cwd", devno) || is_on(fd, "root", devno) || is_on(fd, "exe", devno))
+	if (leads_into(fd, "cwd", mounts) || leads_into(fd, "root", mounts) ||
+	        leads_into(fd, "exe", mounts))
 		return true;
 	list = openat(fd, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (list < 0)
@@ -40,26 +56,27 @@ static bool process_uses(int proc_fd, const char *pid, dev_t devno)
 	}
 	while ((entry = readdir(fds)))
 		if (isdigit((unsigned char)entry->d_name[0]) &&
-		        is_on(dirfd(fds), entry->d_name, devno))
+		        leads_into(dirfd(fds), entry->d_name, mounts))
 			return true;
 	return false;
 }
 
 void sd_mounts_name_users(dev_t devno, char *buf, size_t size)
 {
+	_cleanup_mount_list_ struct sd_mount_list mounts = { 0 };
 	_cleanup_closedir_ DIR *proc = NULL;
 	const struct dirent *entry;
 	char path[PATH_MAX], comm[64];
 	size_t used = 0;
 
 	buf[0] = '\0';
-	/* The files of a dead disk answer nothing, and asking might not return. */
-	if (sd_mounts_device_is_gone(devno) || sd_root_path(path, sizeof(path), "/proc") < 0)
+	if (sd_mounts_of_device(devno, &mounts, NULL) < 0 ||
+	        sd_root_path(path, sizeof(path), "/proc") < 0)
 		return;
 	proc = opendir(path);
 	while (proc && used + 100 < size && (entry = readdir(proc))) {
 		if (!isdigit((unsigned char)entry->d_name[0]) || atoi(entry->d_name) == getpid() ||
-		        !process_uses(dirfd(proc), entry->d_name, devno))
+		        !process_uses(dirfd(proc), entry->d_name, &mounts))
 			continue;
 		if (sd_root_read(comm, sizeof(comm), "/proc/%s/comm", entry->d_name) < 0)
 			continue;

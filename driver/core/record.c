@@ -108,6 +108,7 @@ static int from_json(const sd_json *json, struct sd_record *record, struct sd_er
 	int ours = 0;
 	int is_new = 0;
 	int committed = 0;
+	int64_t devno = 0;
 	int r;
 
 	if ((r = read_string(json, "stage", &record->stage, err)) < 0 ||
@@ -116,12 +117,14 @@ static int from_json(const sd_json *json, struct sd_record *record, struct sd_er
 	        (r = sd_json_get_bool(json, "stageIsOurs", &ours, err)) < 0 ||
 	        (r = sd_json_get_bool(json, "stageIsNew", &is_new, err)) < 0 ||
 	        (r = sd_json_get_bool(json, "committed", &committed, err)) < 0 ||
+	        (r = sd_json_get_int(json, "device", &devno, err)) < 0 ||
 	        (r = sd_json_get_string(json, "call", &call, err)) < 0)
 		return r;
 	if (strlen(call) >= sizeof(record->call))
 		return sd_error_set(err, EINVAL, "\"call\" is too long");
 	memcpy(record->call, call, strlen(call) + 1);
 	record->stage_is_ours = ours;
+	record->devno = (dev_t)devno;
 	record->stage_is_new = is_new;
 	record->committed = committed;
 	return read_targets(json, record, err);
@@ -160,6 +163,7 @@ static sd_json *to_json(const struct sd_record *record)
 		r |= sd_json_append(targets, sd_json_string(record->targets[i]));
 	r |= sd_json_set_string(json, "volumeID", record->id);
 	r |= sd_json_set_string(json, "stage", record->stage);
+	r |= sd_json_set_int(json, "device", (int64_t)record->devno);
 	r |= sd_json_set_bool(json, "stageIsOurs", record->stage_is_ours);
 	r |= sd_json_set_string(json, "pvName", record->pv_name);
 	r |= sd_json_set(json, "targets", targets);
@@ -247,6 +251,7 @@ static bool names_directory(const struct sd_record *record, const char *dir)
 
 int sd_record_find(const char *dir, char ret_id[SD_ID_SIZE], struct sd_error *err)
 {
+	struct sd_error unread = SD_ERROR_INIT;
 	_cleanup_closedir_ DIR *records = NULL;
 	const struct dirent *entry;
 	char path[PATH_MAX];
@@ -267,13 +272,12 @@ int sd_record_find(const char *dir, char ret_id[SD_ID_SIZE], struct sd_error *er
 		id[SD_ID_SIZE - 1] = '\0';
 		if (!sd_id_is_valid(id))
 			continue;
-		r = sd_record_read(id, &record, err);
-		if (r < 0)
-			return r;
-		if (names_directory(&record, dir)) {
+		/* One damaged record is that volume's trouble, unless it could have been the answer. */
+		r = sd_record_read(id, &record, unread.code ? NULL : &unread);
+		if (r == 0 && names_directory(&record, dir)) {
 			memcpy(ret_id, id, SD_ID_SIZE);
 			return 1;
 		}
 	}
-	return 0;
+	return unread.code ? sd_error_set(err, unread.code, "%s", unread.text) : 0;
 }

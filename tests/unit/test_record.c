@@ -27,9 +27,11 @@ static void record_file(const char *id, char *buf, size_t size)
 
 static void test_round_trip(void **state)
 {
-	struct sd_record record = {
-		.id = ID, .stage_is_ours = true, .stage_is_new = true, .call = "token"
-	};
+	struct sd_record record = { .id = ID,
+		.stage_is_ours = true,
+		.devno = 0x10302,
+		.stage_is_new = true,
+		.call = "token" };
 	struct sd_record read;
 	char path[256];
 	char id[SD_ID_SIZE];
@@ -48,6 +50,7 @@ static void test_round_trip(void **state)
 	assert_string_equal(read.doing, "/doing");
 	assert_string_equal(read.call, "token");
 	assert_true(read.stage_is_ours);
+	assert_int_equal(read.devno, 0x10302);
 	assert_true(read.stage_is_new);
 	assert_false(read.committed);
 	assert_int_equal(read.n_targets, 2);

@@ -35,10 +35,10 @@ check() {
 for which in plain secret; do
 	if [ $which = plain ]; then
 		opts=$(options "$plain" pv)
-		points="flock:1 flock:2 rename:1 rename:2 mount:1 open_tree:1 move_mount:1 sendmsg:1"
+		points="flock:1 flock:2 rename:1 rename:2 rename:3 mount:1 open_tree:1 move_mount:1 sendmsg:1"
 	else
 		opts=$(luks_options "$secret" "$key" pv)
-		points="flock:1 rename:1 rename:2 mount:1 ioctl:5 ioctl:9 ioctl:12 move_mount:1 sendmsg:1"
+		points="flock:1 rename:1 rename:2 rename:3 mount:1 ioctl:5 ioctl:9 ioctl:12 move_mount:1 sendmsg:1"
 	fi
 	for point in $points; do
 		killed_at "${point%:*}" "${point#*:}" mount "$target" "$opts"
@@ -62,7 +62,7 @@ succeeds "unmount after a mount that was killed" unmount "$target"
 no_leftovers "nothing is left after it"
 
 # Front and worker killed together (the node is out of memory): the next verb cleans up.
-for nth in 1 2; do
+for nth in 1 2 3; do
 	strace -f -qq -o /dev/null -e trace=rename -e inject=rename:delay_enter=3000000:when=$nth \
 		"$DRIVER" mount "$target" "$(luks_options "$secret" "$key" pv)" >/dev/null 2>&1 &
 	eventually 5 pgrep -x .worker >/dev/null
@@ -85,7 +85,7 @@ done
 
 # The front's time is up while mount works: Failure, and the worker takes it back by itself; before the
 # bind, and after it, when it is about to note that all is done.
-for point in move_mount:1 rename:2; do
+for point in move_mount:1 rename:3; do
 	answer=$(SD_FRONT_TIMEOUT_MS=6000 strace -f -qq -o /dev/null -e trace="${point%:*}" \
 		-e inject="${point%:*}:delay_enter=9000000:when=${point#*:}" \
 		"$DRIVER" mount "$target" "$(options "$plain" pv)" 2>&1)
@@ -102,8 +102,8 @@ succeeds "unmount" unmount "$target"
 # mountdevice, killed when it has mounted the stage.
 install_driver true
 stage=$STAGES/solodisk.$plain
-killed_at rename 2 mountdevice "$stage" /dev/nvme0n1p1 "$(options "$plain" pv)"
-is "mountdevice killed at rename:2: Failure" "$result:$status" "Failure:1"
+killed_at rename 3 mountdevice "$stage" /dev/nvme0n1p1 "$(options "$plain" pv)"
+is "mountdevice killed at rename:3: Failure" "$result:$status" "Failure:1"
 not_ok "its stage is taken back" mountpoint -q "$stage"
 no_leftovers "nothing is left of it"
 succeeds "the same mountdevice succeeds" mountdevice "$stage" /dev/nvme0n1p1 "$(options "$plain" pv)"
