@@ -9,6 +9,7 @@
 #include "verbs.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -22,6 +23,15 @@ static void forbid_dumps(void)
 
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	(void)setrlimit(RLIMIT_CORE, &none);
+}
+
+/*
+ * What is freed goes back at once. By default glibc takes the first large block that is freed, the room
+ * for a partition table, as a sign that many will follow, and keeps libblkid's buffers after it.
+ */
+static void keep_memory_small(void)
+{
+	(void)mallopt(M_MMAP_THRESHOLD, 128 * 1024);
 }
 
 static int run(const struct sd_call *call, const struct sd_verb *verb, struct sd_answer *answer,
@@ -111,6 +121,7 @@ int main(void)
 	int r;
 
 	forbid_dumps();
+	keep_memory_small();
 	umask(022);
 	sd_json_init();
 	sd_log_open("solodisk");
