@@ -25,6 +25,7 @@
 	f(fdisk_save_user_sector_size) \
 	f(fdisk_next_label) \
 	f(fdisk_label_set_disabled) \
+	f(fdisk_enable_listonly) \
 	f(fdisk_assign_device_by_fd) \
 	f(fdisk_get_label) \
 	f(fdisk_set_first_lba) \
@@ -104,8 +105,13 @@ static int table_context(int fd, const char *path, unsigned sector_size, struct 
 		r = libfdisk.fdisk_save_user_sector_size(cxt, sector_size, sector_size);
 	while (r == 0 && libfdisk.fdisk_next_label(cxt, &label) == 0)
 		libfdisk.fdisk_label_set_disabled(label, 1);
+	/* while it opens the disk: else it reads all over it for what it would warn of, as it does later */
+	if (r == 0)
+		r = libfdisk.fdisk_enable_listonly(cxt, 1);
 	if (r == 0)
 		r = libfdisk.fdisk_assign_device_by_fd(cxt, fd, path, 0);
+	if (r == 0)
+		r = libfdisk.fdisk_enable_listonly(cxt, 0);
 	if (r == 0) {
 		label = libfdisk.fdisk_get_label(cxt, "gpt");
 		r = label ? 0 : -ENOSYS;
