@@ -110,7 +110,7 @@ programs: all $(UNIT) $(TOOLS)
 # The fuzzers: libFuzzer is clang's, so the core is built once more with it.
 FUZZERS := $(patsubst tests/fuzz/%.c,build-fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_CFLAGS := -std=gnu11 -O1 -g -fsanitize=fuzzer-no-link,address,undefined \
-	-fno-sanitize-recover=all $(call pkg,--cflags,$(PKGS))
+	-fno-sanitize-recover=all -Wno-gnu-variable-sized-type-not-at-end $(call pkg,--cflags,$(PKGS))
 build-fuzz/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CLANG,$@)
