@@ -38,7 +38,7 @@ like "an SSD has no queues, and discards pass" "$table" "allow_discards.*no_read
 like "the data begins at 16 MiB" "$table" " 32768 "
 like "AES-XTS" "$table" "aes-xts-plain64"
 does "open again" "was open $node" open $disk $ID $key ssd
-does "open again needs no right key" "was open $node" open $disk $ID $wrong ssd
+refuses "open again needs the right key too" EPERM "no keyslot" open $disk $ID $wrong ssd
 does "find" "$NAME $node $(number "$node")" find $ID $disk
 refuses "it is not another disk's" EEXIST "nvme0n1.*nvme1n1" find $ID $other
 refuses "and is not opened over another disk" EEXIST "nvme0n1.*nvme1n1" open $other $ID $key ssd
