@@ -144,19 +144,24 @@ bench: deps
 lint: deps
 	@tests/lint
 
-# Whole files appear by rename, the executable last: kubelet looks at the directory at any moment.
+# kubelet looks at the plugin directory at any moment, and one broken directory there makes it drop all
+# plugins. So a new driver appears whole, by one rename; an old one gets its files by rename, the executable
+# last.
+new := $(DESTDIR)$(plugindir)/.solodisk.new
+driver := $(DESTDIR)$(plugindir)/solodisk~disk
 install: all
 	install -D -m 0755 $(TOOL_BIN) $(DESTDIR)$(sbindir)/solodisk
 	install -D -m 0644 docs/man/solodisk.8 $(DESTDIR)$(mandir)/man8/solodisk.8
 	install -D -m 0644 docs/man/solodisk-disk.8 $(DESTDIR)$(mandir)/man8/solodisk-disk.8
-	install -d -m 0755 $(DESTDIR)$(plugindir)/.solodisk.new
-	install -m 0755 $(FRONT_BIN) $(WORKER_BIN) $(DESTDIR)$(plugindir)/.solodisk.new
-	mkdir -p $(DESTDIR)$(plugindir)/solodisk~disk
-	mv -f $(DESTDIR)$(plugindir)/.solodisk.new/.worker $(DESTDIR)$(plugindir)/solodisk~disk/.worker
-	test -e $(DESTDIR)$(plugindir)/solodisk~disk/.config.json || \
-		printf '{"attach": false}\n' >$(DESTDIR)$(plugindir)/solodisk~disk/.config.json
-	mv -f $(DESTDIR)$(plugindir)/.solodisk.new/disk $(DESTDIR)$(plugindir)/solodisk~disk/disk
-	rmdir $(DESTDIR)$(plugindir)/.solodisk.new
+	rm -rf $(new)
+	install -d -m 0755 $(new)
+	install -m 0755 $(FRONT_BIN) $(WORKER_BIN) $(new)
+	printf '{"attach": false}\n' >$(new)/.config.json
+	if test -d $(driver); then \
+		mv -f $(new)/.worker $(driver)/.worker && mv -f $(new)/disk $(driver)/disk && rm -r $(new); \
+	else \
+		mv -T $(new) $(driver); \
+	fi
 
 dist:
 	@mkdir -p dist
