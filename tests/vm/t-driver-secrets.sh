@@ -14,8 +14,8 @@ plain_marker=MARKER-c0ffee
 encoded=$(base64 -w0 /tmp/marker)
 opts=$(luks_options "$id" /tmp/marker pv)
 target=$(pod 1)
-line=""
-echo '/tmp/core.%p' >/proc/sys/kernel/core_pattern
+mkdir /tmp/cores
+echo '/tmp/cores/core.%p' >/proc/sys/kernel/core_pattern
 ulimit -c unlimited
 call mount "$target" "$opts"
 is "mount with the key" "$result" Success
@@ -48,7 +48,9 @@ for signal in SIGKILL SIGSEGV SIGABRT; do
 	is "$signal of the worker: Failure with exit 0" "$result:$status" "Failure:0"
 	ok "$signal: one answer" is_one_answer
 done
-is "no core file was written" "$(find /tmp -name 'core.*')" ""
+is "no core file was written" "$(ls /tmp/cores)" ""
+bash -c 'kill -SEGV $BASHPID' # another program's core shows that one would be seen
+is "though they are written here" "$(find /tmp/cores -type f | wc -l)" 1
 
 # The command line of every process of the call, sampled while it sleeps in mount.
 strace -f -qq -o /dev/null -e trace=mount -e inject=mount:delay_enter=6000000 \
@@ -73,27 +75,29 @@ call unmount "$target"
 
 # As fast as can be: new calls' command lines, read again and again, a millisecond after their start
 # and later. No process is started for a look, so that there are many.
-looks=0
+looks=0 seen=0 again=0 hidden_calls=0
 for _ in 1 2 3 4 5 6 7 8; do
 	"$DRIVER" mount "$target" "$(luks_options "$id" /tmp/marker pv wwid=none)" >/dev/null 2>&1 &
 	pid=$!
-	until [[ $line == *solodisk~disk/disk* ]] || ! kill -0 $pid 2>/dev/null; do
-		IFS= read -r -d '' line <"/proc/$pid/cmdline" || break # the child is bash until it is ours
-	done 2>/dev/null
+	hidden=
 	while mapfile -d '' words <"/proc/$pid/cmdline" && [ ${#words[@]} -gt 0 ]; do
+		[[ ${words[0]} == "$DRIVER" ]] || continue # the child is bash until it is ours
 		looks=$((looks + 1))
-		printf '%s\n' "${words[*]}" >>/tmp/cmdlines
+		if [[ ${words[*]} != *"${encoded:0:40}"* ]]; then
+			hidden=yes
+		elif [ -z "$hidden" ]; then
+			seen=$((seen + 1))
+		else
+			again=$((again + 1))
+		fi
 	done 2>/dev/null
+	[ -z "$hidden" ] || hidden_calls=$((hidden_calls + 1))
 	wait $pid
-	line=""
 done
-note "$looks looks"
-ok "command lines were read" test "$looks" -gt 8
-# What a look may catch is the moment between exec and the front's first instructions.
-is "the key was seen in at most one look a call" \
-	"$(($(grep -acF "${encoded:0:40}" /tmp/cmdlines) <= 8))" 1
-is "and most looks saw no more than the program's name" \
-	"$(($(grep -acvF "${encoded:0:40}" /tmp/cmdlines) * 10 >= looks * 8))" 1
+# How long the moment between exec and the front's first instructions is, is the emulator's affair.
+note "$looks looks, the key in $seen of them"
+is "the key was out of sight in each call" $hidden_calls 8
+is "and did not come back" $again 0
 
 for where in /run/syslog $ANSWERS; do
 	is "no key in $where" "$(grep -ac "$plain_marker" "$where")" 0
