@@ -29,6 +29,9 @@ for name in n512 s4096; do
 	done
 	is "$name: found every time while udevd looks" "$found" 15
 	ok "$name: a link to the disk is the disk" volume-tool resolve "$(find /dev/disk/by-id -lname "*/${disk#/dev/}" | head -n 1)"
+	# udevd may be looking again, and then the partition and its link are away for a moment.
+	eventually 10 test -b "/dev/disk/by-partuuid/$id"
+	udevadm settle
 	text=$(volume-tool resolve "/dev/disk/by-partuuid/$id" 2>&1)
 	like "$name: a link to the partition is refused" "$text" "^EINVAL: .*is a partition; .* this one's is ${disk#/dev/}$"
 	dd if=/dev/zero of="$disk" bs=4096 count=8 oflag=direct conv=notrunc status=none
