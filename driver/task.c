@@ -93,11 +93,6 @@ int sd_task_begin(
 	if ((r = sd_record_set(&record->doing, dir, err)) < 0 ||
 	        (r = sd_record_set(&record->stage, stage, err)) < 0)
 		return r;
-	if (task->options->pv_name && !record->pv_name) {
-		r = sd_record_set(&record->pv_name, task->options->pv_name, err);
-		if (r < 0)
-			return r;
-	}
 	return sd_record_write(record, err);
 }
 

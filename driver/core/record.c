@@ -74,7 +74,6 @@ void sd_record_free(struct sd_record *record)
 		free(record->targets[i]);
 	free(record->targets);
 	free(record->stage);
-	free(record->pv_name);
 	free(record->doing);
 	*record = (struct sd_record){ 0 };
 }
@@ -112,7 +111,6 @@ static int from_json(const sd_json *json, struct sd_record *record, struct sd_er
 	int r;
 
 	if ((r = read_string(json, "stage", &record->stage, err)) < 0 ||
-	        (r = read_string(json, "pvName", &record->pv_name, err)) < 0 ||
 	        (r = read_string(json, "doing", &record->doing, err)) < 0 ||
 	        (r = sd_json_get_bool(json, "stageIsOurs", &ours, err)) < 0 ||
 	        (r = sd_json_get_bool(json, "stageIsNew", &is_new, err)) < 0 ||
@@ -165,7 +163,6 @@ static sd_json *to_json(const struct sd_record *record)
 	r |= sd_json_set_string(json, "stage", record->stage);
 	r |= sd_json_set_int(json, "device", (int64_t)record->devno);
 	r |= sd_json_set_bool(json, "stageIsOurs", record->stage_is_ours);
-	r |= sd_json_set_string(json, "pvName", record->pv_name);
 	r |= sd_json_set(json, "targets", targets);
 	r |= sd_json_set_string(json, "call", record->call);
 	r |= sd_json_set_string(json, "doing", record->doing);

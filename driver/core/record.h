@@ -19,7 +19,6 @@ struct sd_record {
 	char *stage; /* directory; NULL: not staged by us */
 	dev_t devno; /* of the filesystem that is mounted there; what else is there is not ours */
 	bool stage_is_ours; /* made by mount (attach: false), so the last unmount takes it away */
-	char *pv_name;      /* the name that the stage was made under; NULL: by hand */
 	/* The call in flight: a target (mount) or a stage (mountdevice) that is to be undone if the
 	 * call did not finish. call is the front's token, "" when nothing is in flight. */
 	char call[33];
