@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "content.h"
+#include "cancel.h"
 #include "filesystem.h"
 #include "log.h"
 
@@ -66,7 +67,10 @@ static int make_filesystem(struct sd_volume *volume, const char *device,
 	int r;
 
 	step(events, "filesystem");
-	r = sd_filesystem_make(device, recipe->filesystem, volume->mark.id, volume->disk_fd, err);
+	r = cancel_check(err);
+	if (r == 0)
+		r = sd_filesystem_make(
+		        device, recipe->filesystem, volume->mark.id, volume->disk_fd, err);
 	if (r < 0)
 		return r;
 	step(events, "check");
@@ -82,7 +86,9 @@ static int make_encrypted(struct sd_volume *volume, const struct recipe *recipe,
 	int r;
 
 	step(events, "encryption");
-	r = sd_crypt_format(volume->node, id, recipe->key, recipe->kdf, err);
+	r = cancel_check(err);
+	if (r == 0)
+		r = sd_crypt_format(volume->node, id, recipe->key, recipe->kdf, err);
 	if (r == 0)
 		r = sd_crypt_open(volume->node, volume->devno, id, recipe->key,
 		        volume->disk.rotational, &mapping, &was_open, err);
