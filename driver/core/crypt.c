@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "crypt.h"
 #include "cleanup.h"
-#include "crypt_library.h"
 #include "crypt_private.h"
 #include "device.h"
 #include "probe.h"
@@ -17,20 +16,14 @@
 #define ARGON2_MOST_THREADS 4
 #define LARGEST_SECTOR 4096
 
-/* A handle of the library with its owner, so that it can be freed when its block is left. */
-struct handle {
-	struct sd_cryptsetup *lib;
-	struct crypt_device *cd;
-};
-
-static void handle_free(struct handle *handle)
+void sd_crypt_handle_free(struct sd_crypt_handle *handle)
 {
 	if (handle->cd)
 		handle->lib->crypt_free(handle->cd);
+	handle->cd = NULL;
 }
-#define _cleanup_handle_ _cleanup_(handle_free)
 
-static int handle_open(const char *device, struct handle *handle, struct sd_error *err)
+static int handle_open(const char *device, struct sd_crypt_handle *handle, struct sd_error *err)
 {
 	int r;
 
@@ -68,8 +61,8 @@ static int check_is_ours(const char *device, const char *id, struct sd_error *er
 	return 0;
 }
 
-static int handle_load(
-        const char *device, const char *id, struct handle *handle, struct sd_error *err)
+int sd_crypt_handle_load(
+        const char *device, const char *id, struct sd_crypt_handle *handle, struct sd_error *err)
 {
 	const char *uuid;
 	int r;
@@ -96,7 +89,7 @@ static int handle_load(
  * random keys. A passphrase gets Argon2id with what a node under pressure can spare. Never measured:
  * a benchmark takes a second, and with LUKS2's defaults up to 1 GiB.
  */
-static int set_kdf(const struct handle *handle, enum sd_kdf kdf, struct sd_error *err)
+int sd_crypt_set_kdf(const struct sd_crypt_handle *handle, enum sd_kdf kdf, struct sd_error *err)
 {
 	struct crypt_pbkdf_type pbkdf = {
 		.type = CRYPT_KDF_PBKDF2,
@@ -121,12 +114,12 @@ static int set_kdf(const struct handle *handle, enum sd_kdf kdf, struct sd_error
 	             : 0;
 }
 
-static int add_keyslot(const struct handle *handle, const char *device, const struct sd_key *key,
-        enum sd_kdf kdf, struct sd_error *err)
+static int add_keyslot(const struct sd_crypt_handle *handle, const char *device,
+        const struct sd_key *key, enum sd_kdf kdf, struct sd_error *err)
 {
 	int r;
 
-	r = set_kdf(handle, kdf, err);
+	r = sd_crypt_set_kdf(handle, kdf, err);
 	if (r < 0)
 		return r;
 	r = handle->lib->crypt_keyslot_add_by_volume_key(
@@ -144,7 +137,7 @@ int sd_crypt_format(const char *device, const char *id, const struct sd_key *key
 		.label = "solodisk",
 		.subsystem = "solodisk",
 	};
-	_cleanup_handle_ struct handle handle = { 0 };
+	_cleanup_crypt_ struct sd_crypt_handle handle = { 0 };
 	int r;
 
 	if (!sd_id_is_valid(id))
@@ -157,7 +150,7 @@ int sd_crypt_format(const char *device, const char *id, const struct sd_key *key
 	if (r == 0)
 		r = handle_open(device, &handle, err);
 	if (r == 0)
-		r = set_kdf(&handle, kdf, err); /* also for the volume key's digest */
+		r = sd_crypt_set_kdf(&handle, kdf, err); /* also for the volume key's digest */
 	if (r < 0)
 		return r;
 	r = handle.lib->crypt_set_data_offset(handle.cd, SD_CRYPT_DATA_OFFSET / 512);
@@ -171,7 +164,7 @@ int sd_crypt_format(const char *device, const char *id, const struct sd_key *key
 }
 
 /* name NULL: only tries the key. */
-static int activate(const struct handle *handle, const char *device, const char *name,
+static int activate(const struct sd_crypt_handle *handle, const char *device, const char *name,
         const struct sd_key *key, uint32_t flags, struct sd_error *err)
 {
 	int r;
@@ -200,7 +193,7 @@ static uint32_t open_flags(bool rotational)
 int sd_crypt_open(const char *device, dev_t devno, const char *id, const struct sd_key *key,
         bool rotational, struct sd_mapping *ret, bool *ret_was_open, struct sd_error *err)
 {
-	_cleanup_handle_ struct handle handle = { 0 };
+	_cleanup_crypt_ struct sd_crypt_handle handle = { 0 };
 	char name[SD_MAPPING_NAME_SIZE];
 	struct sd_mapping open;
 	int found, r;
@@ -208,7 +201,7 @@ int sd_crypt_open(const char *device, dev_t devno, const char *id, const struct 
 	found = sd_crypt_find(id, devno, &open, err);
 	if (found < 0)
 		return found;
-	r = handle_load(device, id, &handle, err);
+	r = sd_crypt_handle_load(device, id, &handle, err);
 	if (r < 0)
 		return r;
 	if (found > 0) {
@@ -239,10 +232,10 @@ int sd_crypt_open(const char *device, dev_t devno, const char *id, const struct 
 int sd_crypt_check_key(
         const char *device, const char *id, const struct sd_key *key, struct sd_error *err)
 {
-	_cleanup_handle_ struct handle handle = { 0 };
+	_cleanup_crypt_ struct sd_crypt_handle handle = { 0 };
 	int r;
 
-	r = handle_load(device, id, &handle, err);
+	r = sd_crypt_handle_load(device, id, &handle, err);
 	return r < 0 ? r : activate(&handle, device, NULL, key, 0, err);
 }
 
@@ -272,7 +265,7 @@ static int missing_bytes(
 int sd_crypt_grow(
         const char *device, const char *id, const struct sd_key *key, struct sd_error *err)
 {
-	_cleanup_handle_ struct handle handle = { 0 };
+	_cleanup_crypt_ struct sd_crypt_handle handle = { 0 };
 	struct sd_mapping mapping;
 	uint64_t missing;
 	int r;
@@ -289,7 +282,7 @@ int sd_crypt_grow(
 		        "volume %s can grow by %llu MiB, but its key is not at hand: it grows when it "
 		        "is mounted next",
 		        id, (unsigned long long)(missing >> 20));
-	r = handle_load(device, id, &handle, err);
+	r = sd_crypt_handle_load(device, id, &handle, err);
 	if (r < 0)
 		return r;
 	r = handle.lib->crypt_resize(handle.cd, mapping.name, 0);

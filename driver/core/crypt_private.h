@@ -1,6 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* LUKS2's default data offset, which sd_crypt_format() sets and sd_crypt_erase() overwrites. */
+/* What the files of the crypt module share. Nobody else includes this. */
 
+#include "crypt.h"
+#include "crypt_library.h"
+
+/* LUKS2's default data offset, which sd_crypt_format() sets and sd_crypt_erase() overwrites. */
 #define SD_CRYPT_DATA_OFFSET (16ull << 20)
+
+/* A handle of the library, with the library. */
+struct sd_crypt_handle {
+	struct sd_cryptsetup *lib;
+	struct crypt_device *cd;
+};
+
+void sd_crypt_handle_free(struct sd_crypt_handle *handle); /* may be called twice */
+#define _cleanup_crypt_ __attribute__((cleanup(sd_crypt_handle_free)))
+
+/*
+ * Loads a volume's LUKS2 header, after a look that it is this volume's: the library repairs a copy of
+ * the header that is torn or differs from the other one. -EINVAL: not LUKS2, or not the volume's.
+ */
+int sd_crypt_handle_load(
+        const char *device, const char *id, struct sd_crypt_handle *handle, struct sd_error *err);
+
+/* To be called before each operation that makes a keyslot: a loaded handle has LUKS2's defaults. */
+int sd_crypt_set_kdf(const struct sd_crypt_handle *handle, enum sd_kdf kdf, struct sd_error *err);
