@@ -58,6 +58,17 @@ static int blockdev_transfer(
 	return 0;
 }
 
+int sd_blockdev_read(int fd, void *buf, size_t len, uint64_t offset, struct sd_error *err)
+{
+	return blockdev_transfer(fd, buf, len, offset, false, err);
+}
+
+int sd_blockdev_write(int fd, const void *buf, size_t len, uint64_t offset, struct sd_error *err)
+{
+	/* it is only read from, but shares its loop with reading */
+	return blockdev_transfer(fd, (void *)(uintptr_t)buf, len, offset, true, err);
+}
+
 static int blockdev_buffer(unsigned char **ret, struct sd_error *err)
 {
 	int rc = posix_memalign((void **)ret, ALIGNMENT, CHUNK);

@@ -9,6 +9,7 @@
 #include "error.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /*
@@ -23,6 +24,13 @@ int sd_blockdev_errno(int code);
  * on a filesystem without O_DIRECT is opened without it. *ret_fd is the caller's.
  */
 int sd_blockdev_reopen(int fd, int flags, int *ret_fd, struct sd_error *err);
+
+/*
+ * Reads or writes all of len bytes at offset: both multiples of the sector size, and buf aligned to 4096
+ * bytes, for O_DIRECT. Errors as of sd_blockdev_errno(), naming the byte. Writing does not flush.
+ */
+int sd_blockdev_read(int fd, void *buf, size_t len, uint64_t offset, struct sd_error *err);
+int sd_blockdev_write(int fd, const void *buf, size_t len, uint64_t offset, struct sd_error *err);
 
 /*
  * Reads len bytes from offset (both multiples of the sector size) and tells whether all are zero.

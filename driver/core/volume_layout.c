@@ -2,6 +2,7 @@
 #include "blockdev.h"
 #include "cleanup.h"
 #include "mark.h"
+#include "note.h"
 #include "volume.h"
 
 #include <errno.h>
@@ -160,7 +161,10 @@ int sd_volume_remove(struct sd_volume *volume, struct sd_error *err)
 		(void)sd_error_wrap(err, "%s", volume->disk.node);
 		return r;
 	}
-	r = layout_clear_old_backup(direct, &volume->disk, &gpt, err);
+	/* before the table goes: a note without one would be bytes that nobody knows */
+	r = sd_note_clear(direct, err);
+	if (r == 0)
+		r = layout_clear_old_backup(direct, &volume->disk, &gpt, err);
 	if (r == 0) /* the end first: while the primary is there, the disk is still known as ours */
 		r = layout_clear_ends(volume->disk_fd, &volume->disk, err);
 	if (r < 0)
