@@ -4,8 +4,10 @@
 
 #include "ask.h"
 #include "batch.h"
+#include "cleanup.h"
 #include "commands.h"
-#include "prepare.h"
+#include "fingerprint.h"
+#include "prepare_one.h"
 #include "recipe.h"
 
 #include <errno.h>
@@ -78,6 +80,7 @@ struct job {
 	const struct tool *tool;
 	const struct arguments *arguments;
 	struct prepare prepare;
+	struct fingerprint *seen; /* of each disk, when it was checked and shown */
 };
 
 static int check_disk(void *data, const struct sd_disk *disk, size_t i, struct sd_error *err)
@@ -85,65 +88,34 @@ static int check_disk(void *data, const struct sd_disk *disk, size_t i, struct s
 	const struct job *job = data;
 	const char *wwid = job->arguments->wwid;
 	enum prepare_todo todo;
+	int r;
 
-	(void)i;
 	if (wwid && strcmp(wwid, disk->wwid) != 0)
 		return sd_error_set(err, EPERM, "its WWID is \"%s\", not \"%s\"", disk->wwid, wwid);
-	return prepare_check(&job->prepare, disk, &todo, err);
+	r = fingerprint_take(disk, &job->seen[i], err);
+	return r < 0 ? r : prepare_check(&job->prepare, disk, &todo, err);
 }
 
-static int report(const struct job *job, const struct sd_disk *disk, const struct outcome *outcome,
-        struct sd_error *err)
-{
-	const struct recipe *recipe = &job->prepare.recipe;
-	sd_json *json;
-
-	if (!job->tool->json) {
-		printf("%s: volume %s is ready%s, %s%s\n", disk->name, outcome->id,
-		        outcome->done_before ? " already" : "", recipe->filesystem,
-		        recipe->key ? " in LUKS2" : "");
-		return 0;
-	}
-	json = batch_event("done", disk);
-	if (!json)
-		return sd_error_set(err, ENOMEM, "out of memory");
-	(void)sd_json_set_string(json, "volumeID", outcome->id);
-	(void)sd_json_set_string(json, "state", "ready");
-	recipe_describe(recipe, json);
-	(void)sd_json_set_bool(json, "changed", outcome->touched);
-	return tool_print_json(json, false, err);
-}
-
-static int prepare_one(void *data, const struct sd_disk *disk, size_t i)
+static int prepare_ith(void *data, const struct sd_disk *disk, size_t i)
 {
 	const struct job *job = data;
-	struct sd_error err = SD_ERROR_INIT;
 	struct prepare prepare = job->prepare;
-	struct progress progress;
-	struct outcome outcome;
-	struct events events = progress_begin(&progress, job->tool, disk->name);
-	int code, r;
 
-	(void)i;
-	prepare.events = &events;
-	r = prepare_disk(&prepare, disk, &outcome, &err);
-	progress_end(&progress);
-	if (r == 0)
-		r = report(job, disk, &outcome, &err);
-	if (r == 0)
-		return TOOL_OK;
-	code = outcome.touched ? TOOL_FAILED : tool_exit_code(&err);
-	if (outcome.touched && !content_is_medium_error(r))
-		sd_error_set(&err, err.code, "%s; the same command goes on from here", err.text);
-	tool_error(job->tool, disk->name, code, &err);
-	return code;
+	prepare.seen = &job->seen[i];
+	return prepare_one(job->tool, &prepare, disk);
 }
 
 static int prepare_all(struct job *job, char **words, int n, struct sd_error *err)
 {
 	_cleanup_batch_ struct batch batch = { 0 };
+	_cleanup_free_ struct fingerprint *seen = NULL;
 	int code;
 
+	seen = job->seen = calloc((size_t)n, sizeof(*seen));
+	if (!seen) {
+		sd_error_set(err, ENOMEM, "out of memory");
+		return TOOL_REFUSED;
+	}
 	code = batch_open(&batch, job->tool, words, (size_t)n, check_disk, job);
 	if (code != TOOL_OK)
 		return code;
@@ -153,7 +125,7 @@ static int prepare_all(struct job *job, char **words, int n, struct sd_error *er
 	                                   : "These disks will be formatted:",
 	                batch.disks, batch.n, err) < 0)
 		return TOOL_REFUSED;
-	return batch_run(&batch, prepare_one, job);
+	return batch_run(&batch, prepare_ith, job);
 }
 
 static int run(

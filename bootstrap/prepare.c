@@ -66,6 +66,23 @@ static int examine(const struct prepare *prepare, const struct sd_disk *disk, in
 	return r < 0 ? r : content_check_size(&prepare->recipe, disk, err);
 }
 
+/* Whether it still is the disk that was seen, and, if it is to be overwritten, just as it was. */
+static int check_seen(const struct prepare *prepare, const struct sd_disk *disk,
+        enum prepare_todo todo, struct sd_error *err)
+{
+	struct fingerprint now;
+	int r;
+
+	if (!prepare->seen)
+		return 0;
+	r = fingerprint_take(disk, &now, err);
+	if (r == 0)
+		r = fingerprint_check_identity(prepare->seen, &now, err);
+	if (r == 0 && (todo == PREPARE_FRESH || todo == PREPARE_FORCED))
+		r = fingerprint_check_untouched(prepare->seen, &now, err);
+	return r;
+}
+
 static int open_locked(const struct sd_disk *disk, int flags, int *ret_fd, struct sd_error *err)
 {
 	_cleanup_close_ int fd = -1;
@@ -86,7 +103,9 @@ int prepare_check(const struct prepare *prepare, const struct sd_disk *disk, enu
 	int r;
 
 	r = open_locked(disk, O_RDONLY, &fd, err);
-	return r < 0 ? r : examine(prepare, disk, fd, ret, err);
+	if (r == 0)
+		r = examine(prepare, disk, fd, ret, err);
+	return r < 0 ? r : check_seen(prepare, disk, *ret, err);
 }
 
 /* examine() was right before this, under the same lock. */
@@ -176,6 +195,8 @@ int prepare_disk(const struct prepare *prepare, const struct sd_disk *disk, stru
 	r = open_locked(disk, O_RDWR, &fd, err);
 	if (r == 0)
 		r = examine(prepare, disk, fd, &todo, err);
+	if (r == 0)
+		r = check_seen(prepare, disk, todo, err);
 	if (r < 0)
 		return r;
 	if (todo == PREPARE_FRESH || todo == PREPARE_FORCED)

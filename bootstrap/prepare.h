@@ -9,6 +9,7 @@
 #include "content.h"
 #include "disk.h"
 #include "error.h"
+#include "fingerprint.h"
 #include "id.h"
 #include "progress.h"
 
@@ -18,6 +19,8 @@ struct prepare {
 	struct recipe recipe;
 	/* The disk need not be blank; the person who said so has named its WWID. */
 	bool force;
+	/* The disk as it was shown, or planned: another one, or a changed one, is refused. NULL: any. */
+	const struct fingerprint *seen;
 	const struct events *events;
 };
 
@@ -36,7 +39,8 @@ struct outcome {
 
 /*
  * Whether the disk may be prepared, under its flock, without changing anything. Errors as those of
- * sd_disk_check_free(); -EEXIST also for a volume that must be erased, not prepared.
+ * sd_disk_check_free(); -EEXIST also for a volume that must be erased, not prepared; -ESTALE: the disk is
+ * not as it was seen.
  */
 int prepare_check(const struct prepare *prepare, const struct sd_disk *disk, enum prepare_todo *ret,
         struct sd_error *err);
