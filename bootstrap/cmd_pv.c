@@ -5,6 +5,7 @@
 #include "cleanup.h"
 #include "commands.h"
 #include "filesystem.h"
+#include "key_spec.h"
 #include "pv.h"
 #include "survey.h"
 #include "which.h"
@@ -71,8 +72,8 @@ static int parse(struct tool *tool, const struct command *self, int argc, char *
 static int check(const struct command *self, const struct arguments *arguments, int n_words,
         struct sd_error *err)
 {
-	const char *key = arguments->key, *slash;
-	bool from_secret = key && strncmp(key, "secret:", 7) == 0 && key[7];
+	_cleanup_key_spec_ struct sd_key_spec key = { 0 };
+	const char *slash;
 
 	if (n_words != 1)
 		return command_usage(self, err, "pv takes one disk or volume");
@@ -81,12 +82,13 @@ static int check(const struct command *self, const struct arguments *arguments, 
 	if (arguments->filesystem && !sd_filesystem_is_known(arguments->filesystem))
 		return command_usage(self, err, "there is no filesystem \"%s\", only xfs and ext4",
 		        arguments->filesystem);
-	if (key && !from_secret && (strncmp(key, "file:", 5) != 0 || !key[5]))
-		return command_usage(self, err, "--key is secret:KEY or file:NAME");
+	if (arguments->key && sd_key_spec_parse(arguments->key, &key, err) < 0)
+		return command_usage(self, err,
+		        "--key is secret:KEY, file:NAME, token, or both:A,B with two of these");
 	slash = arguments->secret ? strchr(arguments->secret, '/') : NULL;
 	if (arguments->secret && (!slash || slash == arguments->secret || !slash[1]))
 		return command_usage(self, err, "--secret is NAMESPACE/NAME");
-	if (from_secret != (arguments->secret != NULL))
+	if (sd_key_spec_has(&key, SD_KEY_SECRET) != (arguments->secret != NULL))
 		return command_usage(
 		        self, err, "--key secret:KEY and --secret NAMESPACE/NAME go together");
 	return TOOL_OK;
@@ -112,7 +114,7 @@ static int check_volume(
 	if (survey->luks && !arguments->key)
 		return sd_error_set(err, EINVAL,
 		        "volume %s is encrypted: where will its key come from? --key secret:KEY with "
-		        "--secret NAMESPACE/NAME, or --key file:NAME",
+		        "--secret NAMESPACE/NAME, --key file:NAME, or --key token",
 		        survey->mark.id);
 	if (!survey->luks && arguments->key)
 		return sd_error_set(err, EINVAL, "volume %s is not encrypted, it takes no key",
@@ -203,6 +205,8 @@ const struct command cmd_pv = {
 	        "  --key secret:KEY      encrypted: the key is in a Secret, which --secret names\n"
 	        "  --secret NS/NAME      the Secret, of type solodisk/disk\n"
 	        "  --key file:NAME       encrypted: the key is the node's /etc/solodisk/keys/NAME\n"
+	        "  --key token           encrypted: a LUKS2 token of the volume gives the key\n"
+	        "  --key both:A,B        encrypted: two of these together\n"
 	        "  --filesystem TYPE     of an encrypted volume that is closed; default: any\n"
 	        "  --reclaim POLICY      Retain (default) or Delete\n"
 	        "  --adopt               also a volume that has a tenant's data\n",

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* The key that a person gives a command: a file of the node's, any root-only file, or stdin. */
+/*
+ * The key that a person gives a command, as in a PersistentVolume's options: --key secret:NAME,
+ * file:NAME, token or both:A,B. The value of a Secret comes by --key-file, from a file that only root
+ * may read or from stdin; --key-file alone is that value too.
+ */
 
 #include "error.h"
 #include "key.h"
@@ -9,8 +13,10 @@
 #include <stdbool.h>
 
 struct key_source {
-	const char *key;      /* --key file:NAME, as in a PersistentVolume's options */
-	const char *key_file; /* --key-file PATH, "-": stdin */
+	const char *key;         /* --key */
+	const char *key_file;    /* --key-file PATH, "-": stdin */
+	bool passphrase;         /* may be shorter than SD_KEY_MIN_SIZE: with Argon2id */
+	const char *device, *id; /* the volume whose token is asked; NULL: it does not exist yet */
 };
 
 /* Whether one is named at all. */
@@ -20,8 +26,8 @@ bool key_source_is_given(const struct key_source *source);
 bool key_source_is_stdin(const struct key_source *source);
 
 /*
- * Reads it into protected memory, and keeps this process from being dumped or traced by its own user.
- * -EINVAL: named wrongly, or shorter than SD_KEY_MIN_SIZE (no driver could open the volume then);
- * -EPERM: others may read the file.
+ * Reads it into protected memory, and keeps this process and its children from being dumped, and it
+ * from being traced by its own user. -EINVAL: named wrongly, or too short; -EPERM: others may read the
+ * file; -ENOKEY: a part is not there.
  */
 int key_source_read(const struct key_source *source, struct sd_key *ret, struct sd_error *err);

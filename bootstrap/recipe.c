@@ -22,6 +22,7 @@ bool recipe_option(struct recipe_arguments *arguments, int c, const char *value)
 		return true;
 	case 'd':
 		arguments->kdf = value;
+		arguments->key.passphrase = strcmp(value, "argon2id") == 0;
 		return true;
 	default:
 		return false;

@@ -21,10 +21,11 @@ struct recipe_arguments {
 	{ "kdf", required_argument, NULL, 'd' }
 /* clang-format on */
 
-#define RECIPE_KEY_HELP                                                          \
-	"  --key file:NAME      the key is /etc/solodisk/keys/NAME\n"            \
-	"  --key-file PATH      the key is the content of a file; -: of stdin\n" \
-	"  --kdf KDF            pbkdf2 (default) or argon2id\n"
+#define RECIPE_KEY_HELP                                                                               \
+	"  --key SOURCE         file:NAME (in /etc/solodisk/keys), secret:NAME (its value by\n"       \
+	"                       --key-file), or both:A,B of two of these\n"                           \
+	"  --key-file PATH      the key, or the Secret's value: the content of a file; -: of stdin\n" \
+	"  --kdf KDF            pbkdf2 (default) or argon2id, for passphrases\n"
 
 /* Takes one option from the table above; false: it is none of them. */
 bool recipe_option(struct recipe_arguments *arguments, int c, const char *value);

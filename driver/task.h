@@ -56,6 +56,14 @@ int sd_task_check(struct sd_task *task, struct sd_error *err);
 int sd_task_unlock(struct sd_task *task, struct sd_error *err);
 
 /*
+ * Calls use() with the call's key as task->key, and if that is the wrong one (-EPERM) with the previous
+ * one, <name>.previous, where there is one; never with more. Logs which of them it was. -EPERM: a wrong
+ * key, answered after a pause, during which the volume stays locked.
+ */
+int sd_task_try_keys(struct sd_task *task, int (*use)(struct sd_task *task, struct sd_error *err),
+        struct sd_error *err);
+
+/*
  * Marks the volume used, mounts it at record.stage and grows it if its disk grew.
  */
 int sd_task_stage(struct sd_task *task, struct sd_error *err);

@@ -155,18 +155,22 @@ int sd_task_check(struct sd_task *task, struct sd_error *err)
 	return r;
 }
 
-int sd_task_unlock(struct sd_task *task, struct sd_error *err)
+static int open_mapping(struct sd_task *task, struct sd_error *err)
 {
 	const struct sd_volume *volume = &task->volume;
 	bool was_open;
+
+	return sd_crypt_open(volume->node, volume->devno, task->id, &task->key,
+	        volume->disk.rotational, &task->mapping, &was_open, err);
+}
+
+int sd_task_unlock(struct sd_task *task, struct sd_error *err)
+{
 	int r;
 
 	if (!task->options->luks)
 		return 0;
-	r = sd_options_key(task->options, &task->key, err);
-	if (r == 0)
-		r = sd_crypt_open(volume->node, volume->devno, task->id, &task->key,
-		        volume->disk.rotational, &task->mapping, &was_open, err);
+	r = sd_task_try_keys(task, open_mapping, err);
 	if (r < 0)
 		return r;
 	memcpy(task->node, task->mapping.node, sizeof(task->node));

@@ -21,11 +21,15 @@ SD_VERB(verb_expandvolume)
 	return r;
 }
 
+static int grow_mapping(struct sd_task *task, struct sd_error *err)
+{
+	return sd_crypt_grow(task->volume.node, task->id, &task->key, err);
+}
+
 /* Partition and mapping. Returns 1: the mapping needs a key that this call does not carry. */
 static int grow_below(struct sd_task *task, struct sd_error *err)
 {
 	struct sd_volume *volume = &task->volume;
-	struct sd_key key = SD_KEY_INIT;
 	int r = 0;
 
 	if (volume->mark.disk_grew) {
@@ -35,18 +39,13 @@ static int grow_below(struct sd_task *task, struct sd_error *err)
 	}
 	if (r < 0 || !task->options->luks)
 		return r;
-	if (task->options->key_source == SD_KEY_FILE || task->options->n_secrets > 0) {
-		r = sd_options_key(task->options, &key, err);
-		if (r < 0)
-			return r;
-	}
-	r = sd_crypt_grow(volume->node, task->id, key.data ? &key : NULL, err);
-	sd_key_free(&key);
-	if (r == -ENOKEY) {
-		sd_error_clear(err);
+	r = sd_crypt_grow(volume->node, task->id, NULL, err);
+	if (r != -ENOKEY)
+		return r;
+	sd_error_clear(err);
+	if (sd_key_spec_has(&task->options->key, SD_KEY_SECRET) && task->options->n_secrets == 0)
 		return 1;
-	}
-	return r;
+	return sd_task_try_keys(task, grow_mapping, err);
 }
 
 static int grow_staged(struct sd_task *task, struct sd_answer *answer, struct sd_error *err)

@@ -28,7 +28,8 @@ static int check_device_argument(
 /* kubelet gives mountdevice no Secret: such a volume is only checked here; mount stages it there. */
 static bool key_comes_later(const struct sd_options *options)
 {
-	return options->luks && options->key_source == SD_KEY_SECRET && options->n_secrets == 0;
+	return options->luks && sd_key_spec_has(&options->key, SD_KEY_SECRET) &&
+	        options->n_secrets == 0;
 }
 
 static int stage(struct sd_task *task, struct sd_error *err)

@@ -163,18 +163,52 @@ int sd_crypt_format(const char *device, const char *id, const struct sd_key *key
 	return add_keyslot(&handle, device, key, kdf, err);
 }
 
+static bool has_argon2(const struct sd_crypt_handle *handle, int keyslot)
+{
+	crypt_keyslot_info status = handle->lib->crypt_keyslot_status(handle->cd, keyslot);
+	struct crypt_pbkdf_type pbkdf = { 0 };
+
+	return (status == CRYPT_SLOT_ACTIVE || status == CRYPT_SLOT_ACTIVE_LAST) &&
+	        handle->lib->crypt_keyslot_get_pbkdf(handle->cd, keyslot, &pbkdf) == 0 &&
+	        pbkdf.type && strcmp(pbkdf.type, CRYPT_KDF_ARGON2ID) == 0;
+}
+
+/*
+ * A short key can be guessed unless the keyslot makes that slow, so no other keyslot is tried with it.
+ * Returns as crypt_activate_by_passphrase(), or -EINVAL: there is no such keyslot.
+ */
+static int activate_by_short(const struct sd_crypt_handle *handle, const char *name,
+        const struct sd_key *key, uint32_t flags)
+{
+	int n = handle->lib->crypt_keyslot_max(CRYPT_LUKS2);
+	int r = -EINVAL;
+
+	for (int i = 0; i < n && (r == -EINVAL || r == -EPERM); i++)
+		if (has_argon2(handle, i))
+			r = handle->lib->crypt_activate_by_passphrase(
+			        handle->cd, name, i, (const char *)key->data, key->size, flags);
+	return r;
+}
+
 /* name NULL: only tries the key. */
 static int activate(const struct sd_crypt_handle *handle, const char *device, const char *name,
         const struct sd_key *key, uint32_t flags, struct sd_error *err)
 {
+	bool is_short = key->size < SD_KEY_MIN_SIZE;
 	int r;
 
-	r = handle->lib->crypt_activate_by_passphrase(
-	        handle->cd, name, CRYPT_ANY_SLOT, (const char *)key->data, key->size, flags);
+	r = is_short ? activate_by_short(handle, name, key, flags)
+	             : handle->lib->crypt_activate_by_passphrase(handle->cd, name, CRYPT_ANY_SLOT,
+	                       (const char *)key->data, key->size, flags);
 	if (r >= 0)
 		return 0;
+	if (r == -EINVAL && is_short)
+		return sd_error_set(err, EINVAL,
+		        "the key is shorter than %d bytes: it must be random bytes, not a passphrase, "
+		        "unless the volume was made with --kdf argon2id",
+		        SD_KEY_MIN_SIZE);
 	if (r == -EPERM)
-		return sd_error_set(err, EPERM, "the key opens no keyslot of %s", device);
+		return sd_error_set(err, EPERM, "wrong key for %s", device);
 	if (r == -EBUSY)
 		return sd_error_set(err, EBUSY,
 		        "cannot open %s: it is mounted, or something else is mapped over it (lsblk %s)",

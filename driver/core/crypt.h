@@ -55,6 +55,16 @@ int sd_crypt_find(const char *id, dev_t devno, struct sd_mapping *ret, struct sd
 int sd_crypt_check_key(
         const char *device, const char *id, const struct sd_key *key, struct sd_error *err);
 
+/*
+ * The secret that a LUKS2 token of the volume yields: of systemd's TPM2 tokens by libcryptsetup's plugin
+ * for them, of Clevis' by its own program, through pipes alone. The first token that yields one counts.
+ * alone: it is a keyslot's key, so a token counts that has a keyslot; otherwise it is a part of a key,
+ * and only a token counts that has none, since one that has opens the volume without the other part.
+ * -ENOKEY: there is no such token, or none yields anything (err says why, of each).
+ */
+int sd_crypt_token_key(
+        const char *device, const char *id, bool alone, struct sd_key *ret, struct sd_error *err);
+
 /* Closes a mapping. -EBUSY: in use, never deferred. A mapping that is not there: 0. */
 int sd_crypt_close(const char *id, struct sd_error *err);
 

@@ -10,11 +10,14 @@
 
 #include <libcryptsetup.h>
 
-#define CRYPT_FUNCTIONS(f)                                                               \
-	f(crypt_init) f(crypt_free) f(crypt_set_log_callback) f(crypt_set_pbkdf_type)    \
-	        f(crypt_set_data_offset) f(crypt_format) f(crypt_load) f(crypt_get_uuid) \
-	                f(crypt_resize) f(crypt_keyslot_add_by_volume_key)               \
-	                        f(crypt_activate_by_passphrase)
+#define CRYPT_FUNCTIONS(f)                                                                   \
+	f(crypt_init) f(crypt_free) f(crypt_set_log_callback) f(crypt_set_pbkdf_type)        \
+	        f(crypt_set_data_offset) f(crypt_format) f(crypt_load) f(crypt_get_uuid)     \
+	                f(crypt_resize) f(crypt_keyslot_add_by_volume_key)                   \
+	                        f(crypt_activate_by_passphrase) f(crypt_token_max)           \
+	                                f(crypt_token_json_get) f(crypt_token_external_path) \
+	                                        f(crypt_keyslot_max) f(crypt_keyslot_status) \
+	                                                f(crypt_keyslot_get_pbkdf)
 
 struct sd_cryptsetup {
 	CRYPT_FUNCTIONS(SD_LIBRARY_MEMBER)

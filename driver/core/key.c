@@ -18,13 +18,10 @@ static size_t mapped_size(size_t size)
 }
 
 /* Locking is best effort: RLIMIT_MEMLOCK may be tiny, and a volume that mounts is worth more. */
-static int key_alloc(size_t size, struct sd_key *ret, struct sd_error *err)
+int sd_key_alloc(size_t size, struct sd_key *ret, struct sd_error *err)
 {
 	void *p;
 
-	if (size > SD_KEY_MAX_SIZE)
-		return sd_error_set(
-		        err, EINVAL, "the key is longer than %d bytes", SD_KEY_MAX_SIZE);
 	p = mmap(NULL, mapped_size(size), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
 	        0);
 	if (p == MAP_FAILED)
@@ -46,12 +43,21 @@ void sd_key_free(struct sd_key *key)
 	key->size = 0;
 }
 
+static int check_size(size_t size, struct sd_error *err)
+{
+	return size <= SD_KEY_MAX_SIZE
+	        ? 0
+	        : sd_error_set(err, EINVAL, "the key is longer than %d bytes", SD_KEY_MAX_SIZE);
+}
+
 int sd_key_copy(const void *data, size_t size, struct sd_key *ret, struct sd_error *err)
 {
 	struct sd_key key = SD_KEY_INIT;
 	int r;
 
-	r = key_alloc(size, &key, err);
+	r = check_size(size, err);
+	if (r == 0)
+		r = sd_key_alloc(size, &key, err);
 	if (r < 0)
 		return r;
 	memcpy(key.data, data, size);
@@ -102,7 +108,9 @@ int sd_key_from_base64(const char *text, struct sd_key *ret, struct sd_error *er
 		return sd_error_set(err, EINVAL, "the key is not base64: its length is wrong");
 	if (len)
 		pad = text[len - 1] != '=' ? 0 : text[len - 2] != '=' ? 1 : 2;
-	r = key_alloc(len / 4 * 3 - pad, &key, err);
+	r = check_size(len / 4 * 3 - pad, err);
+	if (r == 0)
+		r = sd_key_alloc(len / 4 * 3 - pad, &key, err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < len / 4 && !r; i++)
@@ -158,9 +166,43 @@ static int read_whole(int fd, struct sd_key *key)
 	return read(fd, &more, 1) == 0 ? 0 : -ESTALE; /* it grew */
 }
 
+/*
+ * A directory on the way to the keys: who may write there could put another file in a key's place.
+ * Returns its descriptor.
+ */
+static int open_directory(int parent, const char *name, const char *path, struct sd_error *err)
+{
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+
+	fd = openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return sd_error_errno(
+		        err, errno, "cannot open the directory of the keys, %s", path);
+	if (st.st_uid != 0 || (st.st_mode & 022))
+		return sd_error_set(err, EPERM,
+		        "others than root may write to the directory of the keys, %s (user %u, mode "
+		        "%04o): make it root's, mode 0700",
+		        path, (unsigned)st.st_uid, (unsigned)st.st_mode & 07777);
+	return sd_steal_fd(fd);
+}
+
+static int open_keys(struct sd_error *err)
+{
+	_cleanup_close_ int parent = -1;
+	char above[PATH_MAX], path[PATH_MAX];
+
+	if (sd_root_path(above, sizeof(above), "/etc/solodisk") < 0 ||
+	        sd_root_path(path, sizeof(path), "/etc/solodisk/keys") < 0)
+		return sd_error_set(err, ENAMETOOLONG, "the path of the keys is too long");
+	parent = open_directory(AT_FDCWD, above, above, err);
+	return parent < 0 ? parent : open_directory(parent, "keys", path, err);
+}
+
 int sd_key_read_file(const char *name, struct sd_key *ret, struct sd_error *err)
 {
 	_cleanup_key_ struct sd_key key = SD_KEY_INIT;
+	_cleanup_close_ int dir = -1;
 	_cleanup_close_ int fd = -1;
 	char path[PATH_MAX];
 	size_t size = 0;
@@ -170,8 +212,11 @@ int sd_key_read_file(const char *name, struct sd_key *ret, struct sd_error *err)
 		return sd_error_set(err, EINVAL, "\"%s\" is no name of a key file", name);
 	if (sd_root_path(path, sizeof(path), "/etc/solodisk/keys/%s", name) < 0)
 		return sd_error_set(err, ENAMETOOLONG, "the name of the key file is too long");
+	dir = open_keys(err);
+	if (dir < 0)
+		return dir;
 	/* O_NONBLOCK: a FIFO in its place must not hang the call. */
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0 && errno == ELOOP)
 		return sd_error_set(err, ELOOP, "the key file %s is a link", path);
 	if (fd < 0)
@@ -179,7 +224,7 @@ int sd_key_read_file(const char *name, struct sd_key *ret, struct sd_error *err)
 	r = check_key_file(fd, path, &size, err);
 	if (r < 0)
 		return r;
-	r = key_alloc(size, &key, err);
+	r = sd_key_alloc(size, &key, err);
 	if (r < 0)
 		return r;
 	r = read_whole(fd, &key);

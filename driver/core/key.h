@@ -10,8 +10,9 @@
 
 #include <stddef.h>
 
-#define SD_KEY_MIN_SIZE 32 /* bytes; a shorter one is refused (DESIGN section 6) */
+#define SD_KEY_MIN_SIZE 32 /* bytes; a shorter one opens only what was made with Argon2id */
 #define SD_KEY_MAX_SIZE 4096
+#define SD_KEY_COMBINED_SIZE 64 /* of sd_key_combine() */
 
 struct sd_key {
 	unsigned char *data; /* NULL: none */
@@ -22,7 +23,9 @@ struct sd_key {
 		NULL, 0 \
 	}
 
-/* Copies size bytes into protected memory of its own. */
+/* Protected memory of size bytes, zeroed; it may be more than SD_KEY_MAX_SIZE. */
+int sd_key_alloc(size_t size, struct sd_key *ret, struct sd_error *err);
+/* Copies size bytes into protected memory of its own. -EINVAL: more than SD_KEY_MAX_SIZE. */
 int sd_key_copy(const void *data, size_t size, struct sd_key *ret, struct sd_error *err);
 /* Decodes base64 (RFC 4648, as Kubernetes writes it). -EINVAL: not base64. */
 int sd_key_from_base64(const char *text, struct sd_key *ret, struct sd_error *err);
@@ -32,7 +35,17 @@ void sd_key_free(struct sd_key *key);
 
 /*
  * Reads /etc/solodisk/keys/<name> (below the root prefix). The name is one path component. Refused
- * unless it is a regular file (no link) owned by root with mode 0400 or 0600. The whole content is
- * the key, a newline at its end too.
+ * unless it is a regular file (no link) owned by root with mode 0400 or 0600, in directories that are
+ * root's and that nobody else may write to. The whole content is the key, a newline at its end too.
+ * -ENOENT: no such file.
  */
 int sd_key_read_file(const char *name, struct sd_key *ret, struct sd_error *err);
+
+/*
+ * Two keys made one, of SD_KEY_COMBINED_SIZE bytes, so that neither opens anything alone: HKDF-SHA256
+ * (RFC 5869, OpenSSL's) of first and second, each with its length before it as four bytes, big-endian.
+ * Salt and info are constants; docs/security.md has them, and a test vector. The order counts.
+ * -ELIBACC: libcrypto is not installed.
+ */
+int sd_key_combine(const struct sd_key *first, const struct sd_key *second, struct sd_key *ret,
+        struct sd_error *err);

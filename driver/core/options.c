@@ -57,36 +57,11 @@ static int set_encryption(struct sd_options *options, const char *value, struct 
 	return 0;
 }
 
-/* One path component that is no dot name: it becomes a file name, or is a key in a Secret. */
-static bool is_key_name(const char *name)
-{
-	if (!*name || *name == '.' || strlen(name) > NAME_MAX)
-		return false;
-	for (; *name; name++)
-		if (!isalnum((unsigned char)*name) && !strchr("-_.", *name))
-			return false;
-	return true;
-}
-
 static int set_key(struct sd_options *options, const char *value, struct sd_error *err)
 {
-	static const struct {
-		const char *prefix;
-		enum sd_key_source source;
-	} sources[] = { { "secret:", SD_KEY_SECRET }, { "file:", SD_KEY_FILE } };
+	int r = sd_key_spec_parse(value, &options->key, err);
 
-	for (size_t i = 0; i < SD_ARRAY_SIZE(sources); i++) {
-		size_t len = strlen(sources[i].prefix);
-
-		if (strncmp(value, sources[i].prefix, len) != 0)
-			continue;
-		if (!is_key_name(value + len))
-			return sd_error_set(err, EINVAL,
-			        "\"key\" must name one key with letters, digits, '-', '_' and '.'");
-		options->key_source = sources[i].source;
-		return keep(&options->key_name, value + len, err);
-	}
-	return sd_error_set(err, EINVAL, "\"key\" must be secret:<name> or file:<name>");
+	return r < 0 ? sd_error_wrap(err, "\"key\"") : keep(&options->key_text, value, err);
 }
 
 static int set_mount_options(struct sd_options *options, const char *value, struct sd_error *err)
@@ -134,7 +109,7 @@ static int add_secret(
 	struct sd_secret *secret;
 	int r;
 
-	if (!is_key_name(name))
+	if (!sd_key_name_is_valid(name))
 		return sd_error_set(err, EINVAL, "the Secret has a key whose name is not allowed");
 	grown = realloc(options->secrets, (options->n_secrets + 1) * sizeof(*grown));
 	if (!grown)
@@ -196,7 +171,7 @@ static int check(const struct sd_options *options, struct sd_error *err)
 	if (!options->volume_id[0] && options->pv_name)
 		return sd_error_set(err, EINVAL,
 		        "\"volumeID\" is missing (\"device\" alone is for calls by hand)");
-	if (options->key_source != SD_KEY_NONE && !options->luks)
+	if (options->key.n && !options->luks)
 		return sd_error_set(err, EINVAL, "\"key\" without \"encryption\": \"luks2\"");
 	return 0;
 }
@@ -228,50 +203,24 @@ void sd_options_free(struct sd_options *options)
 	free(options->secrets);
 	free(options->device);
 	free(options->wwid);
-	free(options->key_name);
+	sd_key_spec_free(&options->key);
+	free(options->key_text);
 	free(options->mount_options);
 	free(options->fs_type);
 	free(options->pv_name);
 	*options = (struct sd_options){ 0 };
 }
 
-static int key_from_secret(
-        const struct sd_options *options, struct sd_key *ret, struct sd_error *err)
+int sd_options_secret(const struct sd_options *options, const char *name, struct sd_key *ret,
+        struct sd_error *err)
 {
 	if (options->n_secrets == 0)
 		return sd_error_set(err, ENOKEY,
 		        "this call carries no Secret: the PV's secretRef must name one of type "
 		        "solodisk/disk, with its namespace");
 	for (size_t i = 0; i < options->n_secrets; i++)
-		if (strcmp(options->secrets[i].name, options->key_name) == 0)
+		if (strcmp(options->secrets[i].name, name) == 0)
 			return sd_key_copy(options->secrets[i].value.data,
 			        options->secrets[i].value.size, ret, err);
-	return sd_error_set(err, ENOKEY, "the Secret has no key \"%s\"", options->key_name);
-}
-
-int sd_options_key(const struct sd_options *options, struct sd_key *ret, struct sd_error *err)
-{
-	_cleanup_key_ struct sd_key key = SD_KEY_INIT;
-	int r;
-
-	switch (options->key_source) {
-	case SD_KEY_SECRET:
-		r = key_from_secret(options, &key, err);
-		break;
-	case SD_KEY_FILE:
-		r = sd_key_read_file(options->key_name, &key, err);
-		break;
-	default:
-		return sd_error_set(
-		        err, ENOKEY, "the volume is encrypted, but the options name no \"key\"");
-	}
-	if (r < 0)
-		return r;
-	if (key.size < SD_KEY_MIN_SIZE)
-		return sd_error_set(err, EINVAL,
-		        "the key \"%s\" is shorter than %d bytes; a key is random bytes, not a passphrase",
-		        options->key_name, SD_KEY_MIN_SIZE);
-	*ret = key;
-	key = (struct sd_key)SD_KEY_INIT;
-	return 0;
+	return sd_error_set(err, ENOKEY, "the Secret has no key \"%s\"", name);
 }

@@ -8,16 +8,10 @@
 
 #include "error.h"
 #include "id.h"
-#include "key.h"
+#include "key_spec.h"
 
 #include <stdbool.h>
 #include <stddef.h>
-
-enum sd_key_source {
-	SD_KEY_NONE,
-	SD_KEY_SECRET, /* secret:<key name>, from the call's Secret */
-	SD_KEY_FILE,   /* file:<name under /etc/solodisk/keys> */
-};
 
 struct sd_secret {
 	char *name; /* without kubernetes.io/secret/ */
@@ -29,8 +23,8 @@ struct sd_options {
 	char *device;               /* a path; by hand only */
 	char *wwid;                 /* NULL: not demanded */
 	bool luks;                  /* encryption: luks2 */
-	enum sd_key_source key_source;
-	char *key_name;
+	struct sd_key_spec key;
+	char *key_text;      /* as it was given, for the log */
 	char *mount_options; /* NULL: none */
 	char *fs_type;       /* NULL: any */
 	bool read_only;      /* of the bind */
@@ -48,8 +42,6 @@ int sd_options_parse(const char *json, size_t len, struct sd_options *ret, struc
 void sd_options_free(struct sd_options *options);
 #define _cleanup_options_ __attribute__((cleanup(sd_options_free)))
 
-/*
- * The key of the call: from its Secret or from the node's file. -ENOKEY: not there (err says where it
- * was looked for), -EINVAL: shorter than SD_KEY_MIN_SIZE. *ret is the caller's.
- */
-int sd_options_key(const struct sd_options *options, struct sd_key *ret, struct sd_error *err);
+/* A value of the call's Secret. -ENOKEY: not there (err says where it should be). *ret is the caller's. */
+int sd_options_secret(const struct sd_options *options, const char *name, struct sd_key *ret,
+        struct sd_error *err);

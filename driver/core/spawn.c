@@ -80,7 +80,8 @@ static int plan_fds(const struct sd_spawn *spawn, int output, posix_spawn_file_a
 		r = posix_spawn_file_actions_addopen(
 		        actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 	if (!r)
-		r = posix_spawn_file_actions_adddup2(actions, output, STDOUT_FILENO);
+		r = posix_spawn_file_actions_adddup2(
+		        actions, spawn->stdout_fd > 0 ? spawn->stdout_fd : output, STDOUT_FILENO);
 	if (!r)
 		r = posix_spawn_file_actions_adddup2(actions, output, STDERR_FILENO);
 	for (size_t i = 0; !r && i < spawn->n_keep_fds; i++) {

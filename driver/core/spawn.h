@@ -14,6 +14,7 @@
 struct sd_spawn {
 	const char *const *argv; /* NULL-terminated; argv[0] is looked up in the fixed PATH */
 	int stdin_fd;            /* 0: /dev/null */
+	int stdout_fd;           /* 0: into the buffer, with stderr */
 	const int *keep_fds;     /* stay open in the child, for a lock that must outlive us */
 	size_t n_keep_fds;
 	unsigned timeout_s; /* then the child's whole process group is killed; 0: none */

@@ -16,7 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	sd_json_init();
 	if (sd_options_parse((const char *)data, size, &options, &err) < 0)
 		return 0;
-	if (options.key_source == SD_KEY_SECRET && sd_options_key(&options, &key, &err) == 0)
+	if (options.key.n && options.key.part[0].name &&
+	        sd_options_secret(&options, options.key.part[0].name, &key, &err) == 0)
 		sd_key_free(&key);
 	sd_options_free(&options);
 	return 0;

@@ -214,6 +214,17 @@ static int run_checkkey(char **a, struct sd_error *err)
 	return r < 0 ? r : sd_crypt_check_key(a[0], a[1], &key, err);
 }
 
+/* DEVICE ID alone|part: prints what a token of it yields. */
+static int run_tokenkey(char **a, struct sd_error *err)
+{
+	_cleanup_key_ struct sd_key key = SD_KEY_INIT;
+	int r = sd_crypt_token_key(a[0], a[1], strcmp(a[2], "alone") == 0, &key, err);
+
+	if (r == 0)
+		(void)fwrite(key.data, 1, key.size, stdout);
+	return r;
+}
+
 static int run_close(char **a, struct sd_error *err)
 {
 	return sd_crypt_close(a[0], err);
@@ -261,6 +272,7 @@ static const struct {
 	{ "open", 4, run_open },
 	{ "find", 2, run_find },
 	{ "checkkey", 3, run_checkkey },
+	{ "tokenkey", 3, run_tokenkey },
 	{ "close", 1, run_close },
 	{ "cryptgrow", 3, run_cryptgrow },
 	{ "erase", 1, run_erase },

@@ -20,8 +20,8 @@ is "the UUID is the volume ID" "$(blkid -p -s UUID -o value $disk)" $ID
 is "the label" "$(blkid -p -s LABEL -o value $disk)" solodisk
 before=$(vm crc nvme0)
 refuses "another volume's ID" EINVAL "UUID $ID, but the volume is $OTHER_ID" open $disk $OTHER_ID $key ssd
-refuses "a wrong key" EPERM "opens no keyslot of $disk" open $disk $ID $wrong ssd
-refuses "the same when it is only checked" EPERM "opens no keyslot" checkkey $disk $ID $wrong
+refuses "a wrong key" EPERM "wrong key for $disk" open $disk $ID $wrong ssd
+refuses "the same when it is only checked" EPERM "wrong key" checkkey $disk $ID $wrong
 does "the right key" "" checkkey $disk $ID $key
 is "no refusal wrote to the disk" "$(vm crc nvme0)" "$before"
 does "nothing was opened" "not open" find $ID $disk
@@ -38,7 +38,7 @@ like "an SSD has no queues, and discards pass" "$table" "allow_discards.*no_read
 like "the data begins at 16 MiB" "$table" " 32768 "
 like "AES-XTS" "$table" "aes-xts-plain64"
 does "open again" "was open $node" open $disk $ID $key ssd
-refuses "open again needs the right key too" EPERM "no keyslot" open $disk $ID $wrong ssd
+refuses "open again needs the right key too" EPERM "wrong key" open $disk $ID $wrong ssd
 does "find" "$NAME $node $(number "$node")" find $ID $disk
 refuses "it is not another disk's" EEXIST "nvme0n1.*nvme1n1" find $ID $other
 refuses "and is not opened over another disk" EEXIST "nvme0n1.*nvme1n1" open $other $ID $key ssd
@@ -96,7 +96,7 @@ does "nothing to grow: no key is asked for" "" cryptgrow /dev/sda $OTHER_ID none
 vm grow scsi0 96M
 ok "the disk grows" eventually 20 test "$(blockdev --getsz /dev/sda)" = $((96 * 2048))
 refuses "without the key the mapping does not" ENOKEY "mounted next" cryptgrow /dev/sda $OTHER_ID none
-refuses "nor with a wrong one" EPERM "no keyslot" cryptgrow /dev/sda $OTHER_ID $wrong
+refuses "nor with a wrong one" EPERM "wrong key" cryptgrow /dev/sda $OTHER_ID $wrong
 is "it is as it was" "$(sectors)" $((48 * 2048))
 does "with the key it does" "" cryptgrow /dev/sda $OTHER_ID $key
 is "to all of the disk" "$(sectors)" $((80 * 2048))

@@ -54,7 +54,7 @@ no_leftovers "both are given back"
 
 # An open mapping is no right to it.
 succeeds "mount with the key" mount "$target" "$(luks_options "$secret" "$key" pv)"
-fails "a second mount with a wrong key" "opens no keyslot" mount "$second" \
+fails "a second mount with a wrong key" "wrong key" mount "$second" \
 	"$(luks_options "$secret" "$KEYS/other" pv)"
 is "mounts nothing" "$(findmnt -nro TARGET "$second")" ""
 ok "and leaves the first alone" touch "$target/file"

@@ -1,0 +1,93 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# attach: true with the key in a Secret: mountdevice checks, mount stages, unmountdevice closes; two pods,
+# a kubelet that is restarted at every point, with the records and without, and LUKS busy at close.
+# vm: --disk nvme,size=128M
+# timeout: 600
+. "$SRC/tests/vm/lib.sh"
+. "$SRC/tests/vm/driver.sh"
+
+install_driver true
+key=$(new_key tenant)
+wrong=$(new_key wrong)
+id=$(prepare /dev/nvme0n1 --filesystem ext4 --encrypt luks2 --key file:tenant)
+part=/dev/nvme0n1p1
+checked=$(options "$id" pv encryption=luks2 key=secret:key)
+full=$(luks_options "$id" "$key" pv)
+stage=$STAGES/solodisk.$id
+one=$(pod 1 "solodisk.$id")
+two=$(pod 2 "solodisk.$id")
+mapping() {
+	[[ $(cat /sys/block/dm-*/dm/name 2>/dev/null) == *solodisk-${id//-/}* ]]
+}
+
+# What mountdevice refuses, though it has no key.
+before=$(digests nvme0)
+fails "another disk" "WWID" mountdevice "$stage" $part "$(options "$id" pv encryption=luks2 key=secret:key wwid=eui.0bad)"
+fails "another device" "is not volume" mountdevice "$stage" /dev/nvme0n1 "$checked"
+fails "a volume that is plain by its options" "is encrypted" mountdevice "$stage" $part "$(options "$id" pv)"
+fails "another's name" "only a PersistentVolume named" mountdevice "$stage" $part \
+	"$(options "$id" encryption=luks2 key=secret:key kubernetes.io/pvOrVolumeName=data)"
+is "no refusal wrote to the disk" "$(digests nvme0)" "$before"
+no_leftovers "nor left anything"
+
+# A mount that never comes, and one with a wrong key.
+succeeds "mountdevice" mountdevice "$stage" $part "$checked"
+like "it has only checked" "$message" "was checked; mount, which gets the Secret, stages it"
+not_ok "nothing is mounted" mountpoint -q "$stage"
+not_ok "nothing is open" mapping
+fails "another stage for it is refused" "is staged at $stage already" \
+	mountdevice "$STAGES/elsewhere" $part "$checked"
+fails "mount with a wrong key" "wrong key for volume $id" mount "$one" "$(luks_options "$id" "$wrong" pv)"
+not_ok "nothing is mounted" mountpoint -q "$stage"
+not_ok "nothing is open" mapping
+succeeds "unmountdevice, when nobody has mounted" unmountdevice "$stage"
+no_leftovers "nothing is left"
+
+# kubelet forgets what it did and asks for it again; with "lost" the node's records are gone as well.
+restart() {
+	if [ $kind = lost ]; then
+		rm -rf /run/solodisk/volume
+	fi
+	succeeds "$kind: after a restart, at $1: mountdevice again" mountdevice "$stage" $part "$checked"
+	shift
+	for target; do
+		succeeds "$kind: and mount again" mount "$target" "$full"
+	done
+}
+for kind in kept lost; do
+	succeeds "$kind: mountdevice" mountdevice "$stage" $part "$checked"
+	restart "mountdevice"
+	succeeds "$kind: mount" mount "$one" "$full"
+	ok "$kind: it is staged where unmountdevice looks" mountpoint -q "$stage"
+	restart "the first pod" "$one"
+	succeeds "$kind: a second pod" mount "$two" "$full"
+	echo hello >"$one/file"
+	restart "two pods" "$one" "$two"
+	is "$kind: each pod sees the file" "$(cat "$two/file")" hello
+	is "$kind: there is one stage and one bind a pod" "$(grep -c 'solodisk\.' /proc/self/mountinfo)" 3
+	[ $kind = kept ] || rm -rf /run/solodisk/volume
+	succeeds "$kind: unmount of the first" unmount "$one"
+	fails "$kind: unmountdevice waits for the second" "still mounted at $two" unmountdevice "$stage"
+	is "$kind: which notices nothing" "$(cat "$two/file")" hello
+	[ $kind = kept ] || rm -rf /run/solodisk/volume
+	succeeds "$kind: unmount of the second" unmount "$two"
+	ok "$kind: the stage waits for unmountdevice" mountpoint -q "$stage"
+
+	# LUKS is busy: somebody has the mapping's node open.
+	node=$(findmnt -nro SOURCE "$stage")
+	exec 7<"$node"
+	[ $kind = kept ] || rm -rf /run/solodisk/volume
+	fails "$kind: unmountdevice, with LUKS busy" "is in use" unmountdevice "$stage"
+	ok "$kind: the stage is there again, so that kubelet comes back" mountpoint -q "$stage"
+	succeeds "$kind: and serves a pod" mount "$one" "$full"
+	is "$kind: which has its data" "$(cat "$one/file")" hello
+	succeeds "$kind: unmount" unmount "$one"
+	exec 7<&-
+	succeeds "$kind: unmountdevice, when it is free" unmountdevice "$stage"
+	not_ok "$kind: LUKS is closed" mapping
+	succeeds "$kind: detach" detach "solodisk.$id" node1
+	no_leftovers "$kind: nothing is left"
+done
+answers_are_json
+done_testing
