@@ -103,7 +103,9 @@ static int usage_read(struct claim *claim, struct usage *ret, struct sd_error *e
 	int r;
 
 	r = sd_volume_partition(volume, err);
-	if (r == 0)
+	if (r == 0) /* one that lies on a dead disk keeps nobody from this one, if it is unused */
+		r = sd_crypt_close_dead(volume->mark.id, err);
+	if (r >= 0)
 		r = ret->mapped = sd_crypt_find(volume->mark.id, volume->devno, &mapping, err);
 	if (r >= 0)
 		r = sd_mounts_of_device(

@@ -4,6 +4,7 @@
 
 #include "cleanup.h"
 #include "commands.h"
+#include "dead.h"
 #include "describe.h"
 #include "table.h"
 #include "which.h"
@@ -27,6 +28,7 @@ struct list {
 	bool in_bytes;
 	struct table *table; /* one of the two */
 	sd_json *json;
+	bool all; /* then also what lies on no disk any more */
 };
 
 static int add_row(struct list *list, const struct survey *survey, struct sd_error *err)
@@ -72,18 +74,25 @@ static int add_all(struct list *list, struct sd_error *err)
 	return r;
 }
 
-static int print(struct list *list, struct sd_error *err)
+static int print_text(const struct list *list, struct sd_error *err)
 {
-	sd_json *answer;
+	int r = table_print(list->table, err);
 
-	if (list->table)
-		return table_print(list->table, err);
-	answer = sd_json_object();
-	if (!answer || sd_json_set(answer, "disks", sd_steal(list->json)) < 0) {
-		sd_json_free(answer);
+	return r == 0 && list->all ? dead_print(err) : r;
+}
+
+static int print_json(struct list *list, struct sd_error *err)
+{
+	_cleanup_json_ sd_json *answer = sd_json_object();
+	sd_json *dead = NULL;
+
+	if (!answer || sd_json_set(answer, "disks", sd_steal(list->json)) < 0)
 		return sd_error_set(err, ENOMEM, "out of memory");
-	}
-	return tool_print_json(answer, true, err);
+	if (list->all && dead_json(&dead, err) < 0)
+		return -err->code;
+	if (dead && sd_json_set(answer, "deadMappings", dead) < 0)
+		return sd_error_set(err, ENOMEM, "out of memory");
+	return tool_print_json(sd_steal(answer), true, err);
 }
 
 static int run(
@@ -118,11 +127,12 @@ static int run(
 		if (r == 0)
 			r = add(&list, &disk, err);
 	}
-	if (r == 0 && optind == argc)
+	list.all = optind == argc;
+	if (r == 0 && list.all)
 		r = add_all(&list, err);
 	if (r == 0) {
 		json = NULL; /* print() gives it away */
-		r = print(&list, err);
+		r = list.table ? print_text(&list, err) : print_json(&list, err);
 	}
 	if (r == 0)
 		return TOOL_OK;

@@ -4,6 +4,7 @@
 
 #include "cleanup.h"
 #include "commands.h"
+#include "dead.h"
 #include "describe.h"
 #include "gpt.h"
 #include "lock.h"
@@ -57,8 +58,10 @@ static int look(const char *word, struct show *show, struct sd_error *err)
 	int r;
 
 	r = which_disk(word, &disk, err);
-	if (r < 0)
+	if (r < 0) {
+		dead_add_to_error(word, err);
 		return r;
+	}
 	survey_disk(&disk, &show->survey);
 	if (show->survey.kind == SURVEY_OURS || show->survey.kind == SURVEY_DAMAGED)
 		read_table(show);
@@ -119,10 +122,9 @@ static int volume_rows(struct table *table, const struct show *show, struct sd_e
 	if (survey->luks || survey->mapping_open)
 		r = r < 0 ? r
 		          : row(table, "Mapping",
-		                    survey->mapping_open > 0 ? survey->mapping.name
-		                            : survey->mapping_open == 0
-		                            ? "closed"
-		                            : "there is one that is not this volume's",
+		                    survey->mapping_open > 0            ? survey->mapping.name
+		                            : survey->mapping_open == 0 ? "closed"
+		                                                        : survey->mapping_note,
 		                    err);
 	for (size_t i = 0; r == 0 && i < survey->mounts.n; i++)
 		r = row(table, i ? "" : "Mounted at", survey->mounts.mount[i].target, err);

@@ -50,6 +50,7 @@ static sd_json *describe_volume(const struct survey *survey)
 	(void)sd_json_set_bool(json, "diskGrew", survey->mark.disk_grew);
 	if (survey->mapping_open > 0)
 		(void)sd_json_set_string(json, "mapping", survey->mapping.name);
+	(void)sd_json_set_string(json, "mappingFault", or_null(survey->mapping_note));
 	(void)sd_json_set(json, "mounts", sd_json_array());
 	for (size_t i = 0; i < survey->mounts.n; i++)
 		(void)sd_json_append(sd_json_get(json, "mounts"),

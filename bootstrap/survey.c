@@ -125,9 +125,10 @@ static void note_volume(struct survey *survey, int mounts)
 		text = "a step failed on this disk, see the log; for an operator to decide";
 		break;
 	}
-	note(survey, SURVEY_OURS, "%s%s%s%s%s", text, where ? "; mounted at " : "",
+	note(survey, SURVEY_OURS, "%s%s%s%s%s%s%s", text, where ? "; mounted at " : "",
 	        where ? where : "", mounts < 0 ? "; where it is mounted could not be told" : "",
-	        survey->mark.disk_grew ? "; the disk has grown" : "");
+	        survey->mark.disk_grew ? "; the disk has grown" : "",
+	        survey->mapping_note[0] ? "; " : "", survey->mapping_note);
 }
 
 /* The volume's partition as the kernel shows it; nothing is done so that it does. */
@@ -149,6 +150,7 @@ static void find_partition(struct survey *survey)
 
 static void look_at_volume(struct survey *survey)
 {
+	struct sd_error why = SD_ERROR_INIT;
 	dev_t devno;
 	int r = 0;
 
@@ -157,7 +159,10 @@ static void look_at_volume(struct survey *survey)
 		look_at_content(survey);
 		devno = survey->devno;
 		survey->mapping_open =
-		        sd_crypt_find(survey->mark.id, devno, &survey->mapping, NULL);
+		        sd_crypt_find(survey->mark.id, devno, &survey->mapping, &why);
+		if (survey->mapping_open < 0)
+			(void)snprintf(
+			        survey->mapping_note, sizeof(survey->mapping_note), "%s", why.text);
 		if (survey->mapping_open > 0) {
 			look_into_mapping(survey);
 			devno = survey->mapping.devno;

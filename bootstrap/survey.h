@@ -36,7 +36,8 @@ struct survey {
 	bool luks;
 	int mapping_open; /* 1, 0, or a negative errno: could not be told, or not the right one */
 	struct sd_mapping mapping;
-	char filesystem[32]; /* "": inside LUKS, or could not be told */
+	char mapping_note[400]; /* why not, if it is negative */
+	char filesystem[32];    /* "": inside LUKS, or could not be told */
 	struct sd_mount_list mounts;
 };
 

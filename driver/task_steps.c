@@ -164,13 +164,43 @@ static int open_mapping(struct sd_task *task, struct sd_error *err)
 	        volume->disk.rotational, &task->mapping, &was_open, err);
 }
 
+/*
+ * A disk was pulled and put back, and nobody had time to close what lay on it: the stage over the dead
+ * mapping goes, if it is its last mount, and then the mapping.
+ */
+static int clear_dead(struct sd_task *task, struct sd_error *err)
+{
+	_cleanup_mount_list_ struct sd_mount_list list = { 0 };
+	const char *stage = task->record.stage;
+	struct sd_mapping mapping;
+	int r;
+
+	r = sd_crypt_find_dead(task->id, &mapping, err);
+	if (r <= 0)
+		return r;
+	r = sd_mounts_of_device(mapping.devno, &list, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < list.n; i++)
+		if (!stage || strcmp(list.mount[i].target, stage) != 0)
+			return sd_error_set(err, EBUSY,
+			        "volume %s's disk was pulled and put back, but what was on it then is "
+			        "still mounted at %s; unmount that",
+			        task->id, list.mount[i].target);
+	if (list.n > 0)
+		r = sd_task_unmount_stage(task, &list.mount[0], err);
+	return r < 0 ? r : sd_crypt_close_dead(task->id, err);
+}
+
 int sd_task_unlock(struct sd_task *task, struct sd_error *err)
 {
 	int r;
 
 	if (!task->options->luks)
 		return 0;
-	r = sd_task_try_keys(task, open_mapping, err);
+	r = clear_dead(task, err);
+	if (r >= 0)
+		r = sd_task_try_keys(task, open_mapping, err);
 	if (r < 0)
 		return r;
 	memcpy(task->node, task->mapping.node, sizeof(task->node));

@@ -51,6 +51,21 @@ int sd_crypt_open(const char *device, dev_t devno, const char *id, const struct 
  */
 int sd_crypt_find(const char *id, dev_t devno, struct sd_mapping *ret, struct sd_error *err);
 
+/*
+ * A mapping that a dead disk has left: the device under it is gone from the kernel, so it can hold
+ * nothing any more, and in its place a disk that came back cannot be opened. Returns 1 (*ret filled), 0:
+ * there is none. -EEXIST: a mapping of that name is not the volume's.
+ */
+int sd_crypt_find_dead(const char *id, struct sd_mapping *ret, struct sd_error *err);
+
+/* Closes such a mapping. Returns 1: done, 0: there is none; -EBUSY: something uses it. */
+int sd_crypt_close_dead(const char *id, struct sd_error *err);
+
+/* Calls f for each of them on this node until it returns non-zero; returns that, 0, or an error. */
+int sd_crypt_each_dead(int (*f)(const char *id, const struct sd_mapping *mapping, void *data,
+                               struct sd_error *err),
+        void *data, struct sd_error *err);
+
 /* Whether a key opens a keyslot, without opening the mapping: for rotation and for tests of a key. */
 int sd_crypt_check_key(
         const char *device, const char *id, const struct sd_key *key, struct sd_error *err);

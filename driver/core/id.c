@@ -8,6 +8,7 @@
 #include <sys/random.h>
 
 #define ID_LENGTH (SD_ID_SIZE - 1)
+#define MAPPING_PREFIX "solodisk-"
 
 static bool id_is_dash_place(size_t i)
 {
@@ -87,7 +88,22 @@ void sd_id_mapping_name(const char *id, char ret_name[SD_MAPPING_NAME_SIZE])
 		if (*id != '-')
 			digits[n++] = *id;
 	digits[n] = '\0';
-	(void)snprintf(ret_name, SD_MAPPING_NAME_SIZE, "solodisk-%s", digits);
+	(void)snprintf(ret_name, SD_MAPPING_NAME_SIZE, MAPPING_PREFIX "%s", digits);
+}
+
+int sd_id_from_mapping_name(const char *name, char ret_id[SD_ID_SIZE])
+{
+	const char *digits = name + strlen(MAPPING_PREFIX);
+	char id[SD_ID_SIZE] = "";
+
+	if (strncmp(name, MAPPING_PREFIX, strlen(MAPPING_PREFIX)) != 0 || strlen(digits) != 32)
+		return -EINVAL;
+	for (size_t i = 0; i < ID_LENGTH; i++)
+		id[i] = id_is_dash_place(i) ? '-' : *digits++;
+	if (!sd_id_is_valid(id))
+		return -EINVAL;
+	memcpy(ret_id, id, sizeof(id));
+	return 0;
 }
 
 void sd_id_pv_name(const char *id, char ret_name[SD_PV_NAME_SIZE])

@@ -24,5 +24,8 @@ int sd_id_new(char ret_id[SD_ID_SIZE], struct sd_error *err);
 /* "solodisk-<ID without dashes>", the device-mapper name of a volume's LUKS mapping. */
 void sd_id_mapping_name(const char *id, char ret_name[SD_MAPPING_NAME_SIZE]);
 
+/* The other way round. -EINVAL: not such a name. */
+int sd_id_from_mapping_name(const char *name, char ret_id[SD_ID_SIZE]);
+
 /* "solodisk.<ID>", the PersistentVolume's name. */
 void sd_id_pv_name(const char *id, char ret_name[SD_PV_NAME_SIZE]);

@@ -66,9 +66,23 @@ static void test_new(void **state)
 
 static void test_names(void **state)
 {
-	char mapping[SD_MAPPING_NAME_SIZE], pv[SD_PV_NAME_SIZE];
+	static const char *const others[] = { "", "solodisk-", "foreign",
+		"solodisk-1a2b3c4d5e6f4a1b8c2d3e4f5a6b7c8",
+		"solodisk-1a2b3c4d5e6f4a1b8c2d3e4f5a6b7c8dd",
+		"solodisk-1A2b3c4d5e6f4a1b8c2d3e4f5a6b7c8d",
+		"solodisk-00000000000000000000000000000000",
+		"Solodisk-1a2b3c4d5e6f4a1b8c2d3e4f5a6b7c8d",
+		"solodisk-1a2b3c4d-5e6f-4a1b-8c2d-3e4f5a6b" };
+	char mapping[SD_MAPPING_NAME_SIZE], pv[SD_PV_NAME_SIZE], id[SD_ID_SIZE] = "untouched";
 
 	(void)state;
+	for (size_t i = 0; i < SD_ARRAY_SIZE(others); i++) {
+		assert_int_equal(sd_id_from_mapping_name(others[i], id), -EINVAL);
+		assert_string_equal(id, "untouched");
+	}
+	assert_int_equal(
+	        sd_id_from_mapping_name("solodisk-1a2b3c4d5e6f4a1b8c2d3e4f5a6b7c8d", id), 0);
+	assert_string_equal(id, ID);
 	sd_id_mapping_name(ID, mapping);
 	assert_string_equal(mapping, "solodisk-1a2b3c4d5e6f4a1b8c2d3e4f5a6b7c8d");
 	sd_id_pv_name(ID, pv);

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # attach: true with the key in a Secret: mountdevice checks, mount stages, unmountdevice closes; two pods,
-# a kubelet that is restarted at every point, with the records and without, and LUKS busy at close.
+# a kubelet that is restarted at every point, with the records and without, and LUKS busy at close. Then
+# the disk is pulled: what is told of its mapping, and when that is closed.
 # vm: --disk nvme,size=128M
 # timeout: 600
 . "$SRC/tests/vm/lib.sh"
@@ -89,5 +90,55 @@ for kind in kept lost; do
 	succeeds "$kind: detach" detach "solodisk.$id" node1
 	no_leftovers "$kind: nothing is left"
 done
+
+# The disk is pulled under a pod and put back: its mapping is told of, and closed when it is unused.
+name=solodisk-${id//-/}
+succeeds "mountdevice" mountdevice "$stage" $part "$checked"
+succeeds "mount" mount "$one" "$full"
+sync
+vm unplug --surprise nvme0
+solodisk list >/tmp/list
+like "list tells of the mapping" "$(tail -1 /tmp/list)" \
+	"^$name \(/dev/dm-[0-9]+\) of volume $id lies on a disk that is gone; it is still mounted at /var/lib/kubelet"
+is "so does its JSON" "$(solodisk list --json | jq -r '.deadMappings[] | .mapping, .volumeID, (.mounts | length)')" \
+	"$name"$'\n'"$id"$'\n'2
+exits "show finds no disk" 4 solodisk show "$id"
+like "but tells of the mapping too" "$(<"$tests_output")" "but $name .*lies on a disk that is gone"
+vm plug nvme0
+disk=$(vm dev nvme0)
+part=${disk}p1
+like "show tells of it when the disk is back" "$(solodisk show "$disk")" "Mapping +the mapping $name lies on [0-9:]+ \(a disk that is gone\)"
+before=$(digests nvme0)
+fails "a second pod does not get the new disk while the first has the old one" \
+	"was pulled and put back, but what was on it then is still mounted at $one" mount "$two" "$full"
+ok "the first one's mount is untouched" mountpoint -q "$one"
+exits "nor is the volume erased" 3 solodisk erase --no-prepare --yes "$disk"
+is "no refusal wrote to the disk" "$(digests nvme0)" "$before"
+umount -l "$one" # the pod is gone, kubelet did not come to unmount
+succeeds "then the dead stage and mapping give way" mount "$two" "$full"
+is "to the data" "$(cat "$two/file")" hello
+is "which lies on the new one" "$(lsblk -nro PKNAME "$(findmnt -nro SOURCE "$stage")" | head -1)" "${part#/dev/}"
+ok "and the log says so" grep -aq "closed the mapping $name, which was left by a disk that is gone" /run/syslog
+succeeds "unmount" unmount "$two"
+succeeds "unmountdevice" unmountdevice "$stage"
+no_leftovers "nothing is left"
+
+cryptsetup open --key-file "$key" "$part" "$name"
+vm unplug --surprise nvme0
+vm plug nvme0
+disk=$(vm dev nvme0)
+like "a dead mapping that nobody mounts" "$(solodisk list | tail -1)" "it is mounted nowhere, and is closed when"
+node=/dev/$(basename "$(dirname "$(dirname "$(grep -l "$name" /sys/block/dm-*/dm/name)")")")
+exec 7<"$node"
+before=$(digests nvme0)
+exits "erase refuses while somebody holds it" 3 solodisk erase --no-prepare --yes "$disk"
+like "and says so" "$(<"$tests_output")" "left by a disk that is gone, and something still uses it"
+is "no refusal wrote to the disk" "$(digests nvme0)" "$before"
+ok "it is still there" mapping
+exec 7<&-
+ok "and erases when it is free" solodisk erase --no-prepare --yes "$disk"
+not_ok "the mapping is closed" mapping
+unlike "and told of no more" "$(solodisk list)" "a disk that is gone"
+no_leftovers "nothing is left at the end"
 answers_are_json
 done_testing
