@@ -178,16 +178,27 @@ class Controls:
             self.qmp.command("cont")
         return str(copy.stat().st_size)
 
-    def do_memory_has(self, pattern):
-        """How often these bytes (in hexadecimal) are in the guest's memory."""
-        wanted = bytes.fromhex(pattern)
+    def do_memory_has(self, *patterns):
+        """How often each of these (in hexadecimal) is in the guest's memory."""
         with tempfile.NamedTemporaryFile(dir=self.guest.console.parent) as dump:
             self.qmp.command("dump-guest-memory", paging=False, protocol=f"file:{dump.name}")
-            with mmap.mmap(dump.fileno(), 0, access=mmap.ACCESS_READ) as memory:
-                count, at = 0, memory.find(wanted)
-                while at >= 0:
-                    count, at = count + 1, memory.find(wanted, at + 1)
-        return str(count)
+            return _counts(dump.fileno(), patterns)
+
+    def do_disk_has(self, name, *patterns):
+        """How often each of these (in hexadecimal) is on the disk."""
+        with open(self._disk(name).image, "rb") as image:
+            return _counts(image.fileno(), patterns)
+
+
+def _counts(fd, patterns):
+    counts = []
+    with mmap.mmap(fd, 0, access=mmap.ACCESS_READ) as data:
+        for wanted in map(bytes.fromhex, patterns):
+            count, at = 0, data.find(wanted)
+            while at >= 0:
+                count, at = count + 1, data.find(wanted, at + 1)
+            counts.append(str(count))
+    return " ".join(counts)
 
 
 def _digest(path):

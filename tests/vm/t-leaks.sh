@@ -1,0 +1,137 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# After every verb and command that gets a key, in success and in failure, nothing of it is left: the
+# guest's whole memory is searched from outside, in plain and in base64. Logs, records, answers and
+# every other written file are in that memory too, since the guest's root is a tmpfs. The kernel
+# wipes what is freed, so what is found was left by somebody on purpose. The disks are searched last.
+# vm: --disk nvme,size=400M --disk nvme,size=400M --disk virtio,size=64M --memory 768 --append init_on_free=1
+# timeout: 900
+. "$SRC/tests/vm/lib.sh"
+. "$SRC/tests/vm/driver.sh"
+PATH=$BUILD/tests/vm:$PATH
+
+# Key files lie on a disk, so that dropping the caches takes their copies away.
+mkdir -p $KEYS
+mkfs.ext4 -q /dev/vda && mount /dev/vda $KEYS && chmod 0700 $KEYS
+marker 7 write $KEYS/marker
+marker 8 write $KEYS/new
+marker 9 write $KEYS/wrong
+read -ra patterns <<<"$(marker 7 patterns; marker 8 patterns; marker 9 patterns)"
+none=$(printf '0 %.0s' "${patterns[@]}")
+
+# nothing_of_it NAME
+nothing_of_it() {
+	sync
+	echo 3 >/proc/sys/vm/drop_caches
+	is "$1: nothing of a key is in memory" "$(vm memory-has --hex "${patterns[@]}") " "$none"
+}
+
+# with_key SEED VERB ARGUMENT...: a call, with @BASE64@ replaced; as call() in driver.sh.
+with_key() {
+	answer=$(marker "$1" run "$DRIVER" "${@:2}" 2>&1)
+	status=$?
+	read_answer
+}
+
+# expect NAME STATUS SEED VERB ARGUMENT...
+expect() {
+	with_key "${@:3}"
+	is "$1" "$result:$status" "$2:0" || note "$answer"
+}
+
+nothing_of_it "at first"
+marker 7 run env "X=@BASE64@" sleep 1000 &
+eventually 5 pgrep -x sleep >/dev/null
+isnt "but a key in somebody's environment is found" "$(vm memory-has --hex "${patterns[@]}") " "$none"
+kill $! && wait $! 2>/dev/null
+marker 7 pipe sleep 1000 &
+eventually 5 pgrep -x sleep >/dev/null
+isnt "and one that nobody has read yet" "$(vm memory-has --hex "${patterns[@]}") " "$none"
+kill $! && wait $! 2>/dev/null
+nothing_of_it "without them"
+
+# The tool
+install_driver false
+ok "prepare with a key of the node" solodisk prepare /dev/nvme0n1 --filesystem xfs --encrypt luks2 --key file:marker --yes
+ok "prepare with one of standard input" \
+	marker 7 pipe "$BUILD/solodisk" prepare /dev/nvme1n1 --filesystem ext4 --encrypt luks2 --key-file - --yes
+ok "again: it is done already" solodisk prepare /dev/nvme0n1 --filesystem xfs --encrypt luks2 --key file:marker --yes
+not_ok "with another key" solodisk prepare /dev/nvme0n1 --filesystem xfs --encrypt luks2 --key-file $KEYS/wrong --yes
+not_ok "an option that is wrong" solodisk prepare /dev/nvme0n1 --filesystem zfs --encrypt luks2 --key file:marker --yes
+nothing_of_it "after prepare"
+id=$(volume_of /dev/nvme0n1)
+other_id=$(volume_of /dev/nvme1n1)
+
+# The driver: success
+secret=(encryption=luks2 key=secret:key kubernetes.io/secret/key=@BASE64@ pv)
+opts=$(options "$id" "${secret[@]}")
+target=$(pod 1)
+expect "init" Success 7 init
+expect "mount" Success 7 mount "$target" "$opts"
+nothing_of_it "while it is mounted"
+expect "mount again" Success 7 mount "$target" "$opts"
+expect "a second pod" Success 7 mount "$(pod 2)" "$opts"
+expect "expandfs" Success 7 expandfs "$opts" /dev/nvme0n1p1 "$target" 2 1
+expect "unmount" Success 7 unmount "$target"
+expect "and the second" Success 7 unmount "$(pod 2)"
+expect "a key of the node" Success 7 mount "$target" "$(options "$id" encryption=luks2 key=file:marker pv)"
+expect "unmount" Success 7 unmount "$target"
+nothing_of_it "after mount and unmount"
+
+# Failures
+for broken in wwid=eui.ffff unknown=option kubernetes.io/fsType=ext4 key=secret:none key=none encryption=aes \
+	volumeID=x mountOptions=dev kubernetes.io/pvOrVolumeName=inline "kubernetes.io/secret/more=@BASE64@@"; do
+	expect "$broken" Failure 7 mount "$target" "$(options "$id" "${secret[@]}" "$broken")"
+done
+expect "broken JSON" Failure 7 mount "$target" "${opts%\}}"
+expect "too many arguments" Failure 7 mount "$target" "$opts" "$opts"
+expect "an unknown verb" "Not supported" 7 nosuchverb "$opts"
+expect "the key instead of a directory" Failure 7 mount "@BASE64@" "$opts"
+expect "the wrong key" Failure 9 mount "$target" "$opts"
+expect "a short key" Failure 7 mount "$target" "$(options "$id" "${secret[@]}" "kubernetes.io/secret/key=c2hvcnQ=" \
+	"kubernetes.io/secret/other=@BASE64@")"
+nothing_of_it "after failures"
+
+# Deaths in the middle of it
+for fault in mount:signal=SIGKILL mount:signal=SIGSEGV openat:signal=SIGKILL:when=40+40 mount:error=EIO; do
+	answer=$(marker 7 run strace -f -qq -o /dev/null -e "trace=${fault%%:*}" -e "inject=$fault" \
+		"$DRIVER" mount "$target" "$opts" 2>&1)
+	status=$?
+	read_answer
+	is "$fault: Failure with exit 0" "$result:$status" "Failure:0"
+done
+nothing_of_it "after deaths"
+call unmount "$target"
+
+# Attach mode
+install_driver true
+stage=$STAGES/solodisk.$id
+mkdir -p "$stage"
+expect "attach" Success 7 attach "$opts" node
+expect "isattached" Success 7 isattached "$opts" node
+expect "waitforattach" Success 7 waitforattach "/dev/disk/by-partuuid/$id" "$opts"
+expect "mountdevice" Success 7 mountdevice "$stage" "/dev/nvme0n1p1" "$(options "$id" encryption=luks2 key=secret:key pv)"
+expect "mount" Success 7 mount "$target" "$opts"
+expect "unmount" Success 7 unmount "$target"
+expect "unmountdevice" Success 7 unmountdevice "$stage"
+expect "detach" Success 7 detach "solodisk.$id" node
+nothing_of_it "after attach mode"
+
+# Cleaning
+not_ok "erase without a key" solodisk erase "$id" --yes
+ok "erase with one" solodisk erase "$id" --key file:marker --yes
+ok "erase with one of standard input" marker 7 pipe "$BUILD/solodisk" erase "$other_id" --key-file - --yes
+not_ok "erase, with a key that is not there" solodisk erase /dev/nvme0n1 --key file:none --yes
+ok "release" solodisk release /dev/nvme1n1 --yes
+nothing_of_it "after erase and release"
+
+umount $KEYS
+for disk in nvme0 nvme1; do
+	# shellcheck disable=SC2086 # digits
+	is "nothing of it is on $disk" "$(vm disk-has $disk "${patterns[@]}") " "$none"
+done
+isnt "though it is where the key files are" "$(vm disk-has virtio0 "${patterns[@]}") " "$none"
+unlike "nor in an answer" "$(<$ANSWERS)" "$(marker 7 run echo '@BASE64@' | cut -c 1-30)"
+no_leftovers
+answers_are_json
+done_testing
