@@ -21,8 +21,10 @@ static int zero_ends(const char *node, uint64_t size, struct sd_error *err)
 		return sd_error_errno(err, errno, "cannot open %s for overwriting it", node);
 	if (size <= 2 * END)
 		return sd_blockdev_zero(fd, 0, size, err);
-	r = sd_blockdev_zero(fd, 0, END, err);
-	return r < 0 ? r : sd_blockdev_zero(fd, size - END, END, err);
+	/* the end first: a backup table there must not count again when nothing at the begin says
+	 * any more that another program took the disk */
+	r = sd_blockdev_zero(fd, size - END, END, err);
+	return r < 0 ? r : sd_blockdev_zero(fd, 0, END, err);
 }
 
 int blank_disk(const struct sd_disk *disk, int fd, struct sd_error *err)

@@ -7,12 +7,16 @@
 #include "claim.h"
 #include "cleanup.h"
 #include "commands.h"
+#include "lock.h"
 #include "log.h"
+#include "remains.h"
 #include "which.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 
 /* What is released must hold no tenant's data, or an operator must say that he knows. */
 static int check_state(const struct claim *claim, bool failed_too, struct sd_error *err)
@@ -38,13 +42,42 @@ static int check_state(const struct claim *claim, bool failed_too, struct sd_err
 	}
 }
 
+/*
+ * A release that was cut off at its very end leaves entries without a table: still ours to clear.
+ * -ENOENT: there is nothing of the kind. *ret_fd has the disk's lock.
+ */
+static int open_remains(
+        const struct sd_disk *disk, int *ret_fd, char ret_id[SD_ID_SIZE], struct sd_error *err)
+{
+	_cleanup_close_ int fd = -1;
+	int r;
+
+	r = sd_disk_open(disk, O_RDONLY, &fd, err);
+	if (r == 0)
+		r = sd_lock_disk(fd, LOCK_EX, disk->node, CLAIM_WAIT_MS, err);
+	if (r == 0)
+		r = sd_remains_find(fd, disk, ret_id, err);
+	if (r == 0)
+		return sd_error_set(err, ENOENT, "%s carries no solodisk volume", disk->node);
+	if (r > 0)
+		r = sd_disk_check_free(disk, fd, err);
+	if (r == 0)
+		*ret_fd = sd_steal_fd(fd);
+	return r;
+}
+
 static int check(
         const struct sd_disk *disk, bool failed_too, char ret_id[SD_ID_SIZE], struct sd_error *err)
 {
 	_cleanup_claim_ struct claim claim = CLAIM_INIT;
+	_cleanup_close_ int fd = -1;
 	int r;
 
 	r = claim_take(disk, "release", &claim, err);
+	if (r == -ENOENT) {
+		sd_error_clear(err);
+		return open_remains(disk, &fd, ret_id, err);
+	}
 	if (r == 0)
 		r = check_state(&claim, failed_too, err);
 	if (r == 0)
@@ -54,6 +87,22 @@ static int check(
 	return r;
 }
 
+static int release_remains(const struct sd_disk *disk, bool *ret_touched, struct sd_error *err)
+{
+	_cleanup_close_ int fd = -1;
+	char id[SD_ID_SIZE];
+	int r;
+
+	sd_error_clear(err);
+	r = open_remains(disk, &fd, id, err);
+	if (r < 0)
+		return r;
+	*ret_touched = true;
+	sd_log(LOG_NOTICE, "%s (%s): released, what was left of volume %s is no more", disk->name,
+	        disk->wwid, id);
+	return sd_volume_clear_remains(fd, disk, id, err);
+}
+
 static int release(const struct sd_disk *disk, const char *id, bool failed_too, bool *ret_touched,
         struct sd_error *err)
 {
@@ -61,6 +110,8 @@ static int release(const struct sd_disk *disk, const char *id, bool failed_too, 
 	int r;
 
 	r = claim_take(disk, "release", &claim, err);
+	if (r == -ENOENT)
+		return release_remains(disk, ret_touched, err);
 	if (r == 0 && strcmp(claim.volume.mark.id, id) != 0)
 		r = sd_error_set(err, ESTALE, "it changed meanwhile; look at it and repeat");
 	if (r == 0)

@@ -77,7 +77,7 @@ int sd_disk_open(const struct sd_disk *disk, int flags, int *ret_fd, struct sd_e
 /*
  * DESIGN section 7, all of it but the pool's rules: may this disk be prepared? fd is open for reading
  * and its flock held by the caller. Returns 0: yes. Else err says why not in plain words:
- * -EEXIST: not blank (the one reason that --force can override);
+ * -EEXIST: not blank (the one reason that --force can override; remains.h has what else is blank);
  * -EBUSY: in use (mounted in any mount namespace, swap, holder, open for writing, array member ...);
  * -EPERM: a disk of a kind that is never touched (read-only, removable, zoned, hidden, no identity,
  * a repeated identity, too small); any other: could not tell, which means no.

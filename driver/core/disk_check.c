@@ -4,6 +4,7 @@
 #include "disk.h"
 #include "disk_use.h"
 #include "probe.h"
+#include "remains.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -109,10 +110,15 @@ static int check_edges(const struct sd_disk *disk, int fd, struct sd_error *err)
 {
 	const uint64_t offsets[] = { 0, disk->size - EDGE };
 	_cleanup_close_ int direct = -1;
+	char id[SD_ID_SIZE];
 	uint64_t at = 0;
 	size_t i;
 	int r;
 
+	/* a table of ours that was never whole, or is no more: nothing was ever in it */
+	r = sd_remains_find(fd, disk, id, err);
+	if (r != 0)
+		return r < 0 ? r : 0;
 	r = sd_blockdev_reopen(fd, O_RDONLY | O_DIRECT, &direct, err);
 	if (r < 0)
 		return r;

@@ -26,7 +26,7 @@ const char *sd_state_name(enum sd_state state)
 	return (size_t)state < SD_ARRAY_SIZE(state_names) ? state_names[state] : "unknown";
 }
 
-static void mark_name(const struct sd_mark *mark, char ret[SD_GPT_NAME_SIZE])
+void sd_mark_name(const struct sd_mark *mark, char ret[SD_GPT_NAME_SIZE])
 {
 	(void)snprintf(ret, SD_GPT_NAME_SIZE, NAME_PREFIX "%s-%.*s", sd_state_name(mark->state),
 	        NAME_DIGITS, mark->id);
@@ -40,7 +40,7 @@ static int mark_parse_name(const char *name, struct sd_mark *mark)
 
 	for (i = 0; i < SD_ARRAY_SIZE(state_names); i++) {
 		mark->state = (enum sd_state)i;
-		mark_name(mark, want);
+		sd_mark_name(mark, want);
 		if (!strcmp(name, want))
 			return 0;
 	}
@@ -246,7 +246,7 @@ int sd_mark_write(int fd, const struct sd_disk *disk, const char *disk_guid, str
 	struct sd_gpt gpt;
 	int r;
 
-	mark_name(mark, name);
+	sd_mark_name(mark, name);
 	r = sd_blockdev_reopen(fd, O_RDWR, &write_fd, err);
 	if (r < 0) {
 		(void)sd_error_wrap(err, "%s", disk->node);

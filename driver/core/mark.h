@@ -8,6 +8,17 @@
 
 #define SD_MIB (1ull << 20)
 
+/*
+ * Where libfdisk puts what it writes, as everybody does: MBR, header and entries from the first sector
+ * on; entries and header up to the last. Of our entries only one sector is not zero, so that a torn
+ * write of them has either arrived or not.
+ */
+#define SD_MARK_PRIMARY_SECTORS 2 /* MBR and header */
+#define SD_MARK_ENTRIES_SIZE 16384
+
+/* The partition's name for a mark's state and ID: solodisk-used-1a2b3c4d. */
+void sd_mark_name(const struct sd_mark *mark, char ret[SD_GPT_NAME_SIZE]);
+
 /* As sd_volume_read_mark(), and what the tables say (*ret_gpt). */
 int sd_mark_read(int fd, const struct sd_disk *disk, struct sd_mark *ret, struct sd_gpt *ret_gpt,
         struct sd_error *err);

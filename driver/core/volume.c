@@ -163,32 +163,37 @@ int sd_volume_renew(struct sd_volume *volume, const char *new_id, struct sd_erro
 	return sd_volume_write(volume, &mark, err);
 }
 
-/* The kernel's entry for the volume's partition. Returns 1: *ret filled; 0: it has none. */
+/*
+ * The kernel's entry for the volume's partition, made as large as the table has it. Returns 1: *ret
+ * filled; 0: it has none.
+ */
 static int volume_kernel_partition(
         const struct sd_volume *volume, struct sd_partition *ret, struct sd_error *err)
 {
 	_cleanup_partitions_ struct sd_partitions parts = { NULL, 0 };
+	const struct sd_mark *mark = &volume->mark;
 	int r = sd_disk_partitions(&volume->disk, &parts, err);
 	int found = 0;
 	size_t i;
 
-	if (r < 0)
-		return r;
-	for (i = 0; i < parts.n; i++) {
-		const struct sd_partition *p = &parts.partition[i];
+	for (i = 0; r == 0 && i < parts.n; i++) {
+		struct sd_partition *p = &parts.partition[i];
 
-		if (p->number != volume->mark.number || p->start != volume->mark.start ||
-		        p->size != volume->mark.size)
+		if (p->number != mark->number || p->start != mark->start || p->size > mark->size)
 			return sd_error_set(err, EUCLEAN,
 			        "the kernel shows %s at byte %" PRIu64 " with %" PRIu64
 			        " bytes, but the table of %s has partition %u at %" PRIu64
 			        " with %" PRIu64 "; when nothing uses it, run \"partx -u %s\"",
-			        p->name, p->start, p->size, volume->disk.node, volume->mark.number,
-			        volume->mark.start, volume->mark.size, volume->disk.node);
+			        p->name, p->start, p->size, volume->disk.node, mark->number,
+			        mark->start, mark->size, volume->disk.node);
+		if (p->size < mark->size)
+			r = sd_blockdev_resize_partition(
+			        volume->disk_fd, mark->number, mark->start, mark->size, err);
+		p->size = mark->size;
 		*ret = *p;
 		found = 1;
 	}
-	return found;
+	return r < 0 ? r : found;
 }
 
 static int volume_wait_for_node(const struct sd_partition *p, struct sd_error *err)

@@ -77,9 +77,10 @@ void sd_volume_close(struct sd_volume *volume); /* drops the flock; may be calle
 int sd_volume_lock_exclusive(struct sd_volume *volume, unsigned timeout_ms, struct sd_error *err);
 
 /*
- * Makes sure that the kernel shows the partition exactly as the table has it (adds it with
- * BLKPG_ADD_PARTITION when it is missing; -EUCLEAN when start or size differ) and fills node and
- * devno. With udevd about, the node may come late: waits for it, a second at most.
+ * Makes sure that the kernel shows the partition exactly as the table has it, and fills node and
+ * devno: adds it when it is missing, enlarges it when it begins where the table says but is smaller
+ * (a program that grew it was killed before it could tell the kernel). -EUCLEAN when they differ
+ * otherwise. With udevd about, the node may come late: waits for it, a second at most.
  */
 int sd_volume_partition(struct sd_volume *volume, struct sd_error *err);
 
@@ -104,6 +105,15 @@ int sd_volume_grow(struct sd_volume *volume, struct sd_error *err);
 
 /*
  * Gives the disk back: no partition, no table, nothing of solodisk; first and last MiB zeroed and
- * flushed. LOCK_EX held, contents already erased or never used.
+ * flushed. LOCK_EX held, contents already erased or never used. When it is cut off the volume is as it
+ * was, or in state preparing, or sd_volume_clear_remains() clears what is left.
  */
 int sd_volume_remove(struct sd_volume *volume, struct sd_error *err);
+
+/*
+ * Clears what is left of a volume whose removal or creation was cut off when it had no valid table
+ * (remains.h). fd is the disk's, with flock LOCK_EX, and sd_disk_check_free() has allowed it.
+ * -ENOENT: nothing of the kind.
+ */
+int sd_volume_clear_remains(
+        int fd, const struct sd_disk *disk, char ret_id[SD_ID_SIZE], struct sd_error *err);

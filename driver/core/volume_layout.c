@@ -3,6 +3,7 @@
 #include "cleanup.h"
 #include "mark.h"
 #include "note.h"
+#include "remains.h"
 #include "volume.h"
 
 #include <errno.h>
@@ -114,16 +115,7 @@ int sd_volume_grow(struct sd_volume *volume, struct sd_error *err)
 			return r;
 	}
 	/* also when the table was right: the kernel may have missed it */
-	r = sd_volume_partition(volume, err);
-	if (r != -EUCLEAN)
-		return r;
-	sd_error_clear(err);
-	r = sd_blockdev_resize_partition(
-	        volume->disk_fd, mark.number, volume->mark.start, volume->mark.size, err);
-	if (r == 0)
-		return sd_volume_partition(volume, err);
-	(void)sd_error_wrap(err, "%s", volume->disk.node);
-	return r;
+	return sd_volume_partition(volume, err);
 }
 
 /* A backup table that is not in the disk's last MiB since the disk grew: it would be found again. */
@@ -137,6 +129,43 @@ static int layout_clear_old_backup(
 	if (b->validity != SD_GPT_VALID || end > disk->size - SD_MIB)
 		return 0;
 	return layout_clear(fd, disk, start, end - start, err);
+}
+
+/*
+ * Takes a table in state preparing away so that the disk is ours or blank (as remains.h has it) after
+ * each write, whatever part of it arrives: all but the table first, then the copy that counts last,
+ * its entries after its header. Each is flushed.
+ */
+static int layout_clear_table(int fd, const struct sd_disk *disk, struct sd_error *err)
+{
+	const uint64_t sector = disk->sector_size, entries = SD_MARK_ENTRIES_SIZE;
+	const uint64_t primary = SD_MARK_PRIMARY_SECTORS * sector;
+	const uint64_t backup = disk->size - sector - entries;
+	const struct {
+		uint64_t offset, len;
+	} parts[] = {
+		{ disk->size - SD_MIB, SD_MIB - sector - entries },
+		{ primary + entries, SD_MIB - primary - entries },
+		{ disk->size - sector, sector },
+		{ backup, entries },
+		{ 0, sector },
+		{ sector, sector },
+		{ primary, entries },
+	};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < SD_ARRAY_SIZE(parts); i++)
+		r = layout_clear(fd, disk, parts[i].offset, parts[i].len, err);
+	return r;
+}
+
+/* What is going to be blank holds nothing from here on: cut off, it is found in state preparing. */
+static int layout_mark_preparing(struct sd_volume *volume, struct sd_error *err)
+{
+	struct sd_mark mark = volume->mark;
+
+	mark.state = SD_STATE_PREPARING;
+	return sd_volume_write(volume, &mark, err);
 }
 
 int sd_volume_remove(struct sd_volume *volume, struct sd_error *err)
@@ -161,15 +190,26 @@ int sd_volume_remove(struct sd_volume *volume, struct sd_error *err)
 		(void)sd_error_wrap(err, "%s", volume->disk.node);
 		return r;
 	}
-	/* before the table goes: a note without one would be bytes that nobody knows */
-	r = sd_note_clear(direct, err);
+	r = layout_clear_old_backup(direct, &volume->disk, &gpt, err);
 	if (r == 0)
-		r = layout_clear_old_backup(direct, &volume->disk, &gpt, err);
-	if (r == 0) /* the end first: while the primary is there, the disk is still known as ours */
-		r = layout_clear_ends(volume->disk_fd, &volume->disk, err);
+		r = layout_mark_preparing(volume, err);
+	if (r == 0) /* before the table goes: a note without one would be bytes that nobody knows */
+		r = sd_note_clear(direct, err);
+	if (r == 0)
+		r = layout_clear_table(direct, &volume->disk, err);
 	if (r < 0)
 		return r;
 	volume->node[0] = '\0';
 	volume->devno = 0;
 	return 0;
+}
+
+int sd_volume_clear_remains(
+        int fd, const struct sd_disk *disk, char ret_id[SD_ID_SIZE], struct sd_error *err)
+{
+	int r = sd_remains_find(fd, disk, ret_id, err);
+
+	if (r == 0)
+		return sd_error_set(err, ENOENT, "%s carries nothing of solodisk", disk->node);
+	return r < 0 ? r : layout_clear_ends(fd, disk, err);
 }

@@ -89,7 +89,11 @@ make_and_find() {
 	not_ok "$name: it is gone" test -e "/sys/class/block/${part#/dev/}"
 	like "$name: and is shown again" "$(tool find "$id" "$wwid" 2>&1)" "^${disk#/dev/} $part "
 	partx -d "$disk"
-	ok "$name: another's idea of the partition" addpart "$disk" 1 2048 4096
+	ok "$name: one that the kernel has smaller" addpart "$disk" 1 2048 4096
+	like "$name: is enlarged" "$(tool find "$id" "$wwid" 2>&1)" "^${disk#/dev/} $part "
+	is "$name: to what the table says" "$(blockdev --getsize64 "$part")" 266338304
+	partx -d "$disk"
+	ok "$name: another's idea of the partition" addpart "$disk" 1 4096 4096
 	says "$name: is refused" "^EUCLEAN: .*partx -u" tool find "$id" "$wwid"
 	partx -d "$disk"
 }
