@@ -3,7 +3,7 @@
 # A power cut at every write of "solodisk prepare" and of the driver's first mount: the same call
 # finishes, and no tenant's data is on a disk that is not marked used.
 # vm: --disk nvme,name=rec,size=320M,log=rec.log --disk nvme,name=try,size=320M
-# timeout: 300
+# timeout: 400
 . "$SRC/tests/vm/lib.sh"
 . "$SRC/tests/vm/driver.sh"
 . "$SRC/tests/vm/tenant.sh"
@@ -18,8 +18,8 @@ used=$(requests)
 recorded
 
 crash_trial "prepare is finished by another one" prepare "$blank" "$ready" \
-	--words "--filesystem xfs" --damaged --every 8
+	--words "--filesystem xfs" --damaged
 crash_trial "a first mount is finished by another one, and data only comes after it" use \
 	"$ready" "$used" --driver "$DRIVER" --target "$(pod 2)" --words "$(options "$id" pv)" \
-	--marker "$marker" --damaged --every 4
+	--marker "$marker" --damaged
 done_testing

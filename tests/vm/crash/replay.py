@@ -7,21 +7,22 @@ first n requests are the disk as it was after the nth.
 """
 
 import hashlib
+import itertools
 import struct
 
 BLOCK = 4096
-SECTOR = 512
 _MAGIC = 0x6A736677736872
 _FLUSH, _DISCARD, _MARK = 1, 4, 8
 _ZERO = bytes(BLOCK)
-_KEPT_SINGLE = 6  # unflushed writes that are left out, or kept, one by one
+_EXHAUSTIVE = 4  # up to so many sectors, or unflushed writes: each subset of them
 
 
 class Request:
     """One request: at, length in bytes. data is None when it wrote zeros or discarded."""
 
-    def __init__(self, number, at, length, flags, data):
+    def __init__(self, number, at, length, flags, data, sector):
         self.number = number
+        self.sector = sector
         self.at = at
         self.length = length
         self.is_flush = bool(flags & _FLUSH)
@@ -31,10 +32,25 @@ class Request:
     def writes(self):
         return self.length > 0
 
+    @property
+    def end(self):
+        return self.at + self.length
+
     def part(self, first, last):
         """Its sectors first to last (exclusive), as a request."""
-        data = self.data and self.data[first * SECTOR:last * SECTOR]
-        return Request(self.number, self.at + first * SECTOR, (last - first) * SECTOR, 0, data)
+        first, last = first * self.sector, last * self.sector
+        data = self.data and self.data[first:last]
+        return Request(self.number, self.at + first, last - first, 0, data, self.sector)
+
+    def parts(self, sectors):
+        """These of its sectors, as requests."""
+        sectors = sorted(sectors)
+        while sectors:
+            length = 1
+            while length < len(sectors) and sectors[length] == sectors[0] + length:
+                length += 1
+            yield self.part(sectors[0], sectors[0] + length)
+            del sectors[:length]
 
 
 def read_log(path):
@@ -61,7 +77,7 @@ def read_log(path):
                     raise ValueError(f"{path} ends within request {number}")
                 if not any(data):
                     data = None
-            requests.append(Request(number, at, length, flags, data))
+            requests.append(Request(number, at, length, flags, data, sector))
     return requests
 
 
@@ -146,59 +162,126 @@ def image_after(requests, count):
     return image
 
 
-def crash_images(requests, first, last, damaged=False):
-    """(what happened, image) for each different image that a power cut within requests[first:last]
-    leaves; the image is valid until the next is asked for.
+def _new_sectors(image, request):
+    """Those sectors of a request that change the image: the others cannot be torn."""
+    size, found = request.sector, []
+    if request.data is None:
+        blocks = [b for b in image.blocks if request.at < (b + 1) * BLOCK and b * BLOCK < request.end]
+    else:
+        blocks = range(request.at // BLOCK, -(-request.end // BLOCK))
+    for block in sorted(blocks):
+        start, end = max(request.at, block * BLOCK), min(request.end, (block + 1) * BLOCK)
+        new = bytes(end - start)
+        if request.data is not None:
+            new = request.data[start - request.at:end - request.at]
+        old = image.read(start, end - start)
+        if old != new:
+            found += [(start + at - request.at) // size for at in range(0, end - start, size)
+                      if old[at:at + size] != new[at:at + size]]
+    return found
 
-    In order: all writes up to some point are there. With damaged, too: one write of which only some
-    sectors arrived; and of the writes since the last flush one alone missing, or one alone there.
+
+def _subsets(things, rng, samples):
+    """Subsets of a list, neither empty nor all of it: each one, or where they are many the ends of
+    the list, all but one, one alone, and some by chance."""
+    count = len(things)
+    if count <= _EXHAUSTIVE:
+        for size in range(1, count):
+            yield from itertools.combinations(things, size)
+        return
+    for cut in sorted({1, 2, count // 2, count - 1}):
+        yield things[:cut]
+        yield things[cut:]
+    for one in rng.sample(range(count), min(count, samples)):
+        yield things[:one] + things[one + 1:]
+        yield [things[one]]
+    for _ in range(samples):
+        chosen = [thing for thing in things if rng.random() < 0.5]
+        if 0 < len(chosen) < count:
+            yield chosen
+
+
+class Crash:
+    """One image that a power cut leaves: kind is boundary, torn or reordered; places are the
+    requests that matter to it."""
+
+    def __init__(self, kind, text, image, places):
+        self.kind = kind
+        self.text = text
+        self.image = image
+        self.places = places
+
+
+def crash_images(requests, first, last, rng=None, samples=2):
+    """Each different image that a power cut within requests[first:last] leaves; that of a boundary is
+    valid until the next is asked for.
+
+    boundary: all writes up to some point are there. With rng (random.Random) also, torn: of the
+    latest write only some sectors arrived; and reordered: of the writes since the last flush the
+    latest is there, but not all before it, and perhaps one of them is torn.
     """
     seen = set()
     image = image_after(requests, first)
     flushed, waiting = image.copy(), []
 
-    def new(what, candidate):
-        if candidate.digest not in seen:
-            seen.add(candidate.digest)
-            yield what, candidate
+    def new(crash):
+        if crash.image.digest not in seen:
+            seen.add(crash.image.digest)
+            yield crash
 
-    yield from new(f"before request {first}", image)
+    yield from new(Crash("boundary", f"before request {first}", image, []))
     for request in requests[first:last]:
         if request.is_flush:
             flushed, waiting = image.copy(), []
         if not request.writes:
             continue
-        if damaged:
-            for what, candidate in _torn(image, request):
-                yield from new(what, candidate)
+        if rng:
+            for crash in _torn(image, request, rng, samples):
+                yield from new(crash)
         image.apply(request)
         waiting.append(request)
-        yield from new(f"after request {request.number}", image)
-        if damaged:
-            for what, candidate in _reordered(flushed, waiting):
-                yield from new(what, candidate)
+        yield from new(Crash("boundary", f"after request {request.number}", image, [request]))
+        if rng:
+            for crash in _reordered(flushed, waiting, rng, samples):
+                yield from new(crash)
 
 
-def _torn(image, request):
-    sectors = request.length // SECTOR
-    cuts = {1, 2, 3, sectors // 2, sectors - 2, sectors - 1}
-    for cut in sorted(c for c in cuts if 0 < c < sectors):
-        for first, last in ((0, cut), (cut, sectors)):
-            candidate = image.copy()
-            candidate.apply(request.part(first, last))
-            yield f"of request {request.number} only sectors {first} to {last - 1}", candidate
+def count_boundaries(requests, first, last):
+    """How many places there are for a power cut, if no write is torn: before, and after each."""
+    return 1 + sum(request.writes for request in requests[first:last])
 
 
-def _reordered(flushed, waiting):
+def _torn(image, request, rng, samples):
+    for sectors in _subsets(_new_sectors(image, request), rng, samples):
+        candidate = image.copy()
+        for part in request.parts(sectors):
+            candidate.apply(part)
+        yield Crash("torn", f"of request {request.number} only sectors {_spell(sectors)}", candidate,
+                    [request])
+
+
+def _reordered(flushed, waiting, rng, samples):
     """waiting[-1] was just sent."""
-    if len(waiting) < 2:
+    earlier, latest = waiting[:-1], waiting[-1]
+    if not earlier:
         return
-    candidate = flushed.copy()
-    candidate.apply(waiting[-1])
-    yield f"request {waiting[-1].number} overtook all since the last flush", candidate
-    for missing in waiting[:_KEPT_SINGLE]:
+    for arrived in [(), *_subsets(earlier, rng, samples)]:
         candidate = flushed.copy()
-        for request in waiting:
-            if request is not missing:
+        torn = rng.choice(arrived) if arrived and rng.random() < 0.25 else None
+        for request in [*arrived, latest]:
+            sectors = _new_sectors(candidate, request) if request is torn else []
+            if len(sectors) > 1:
+                for part in request.parts(rng.sample(sectors, len(sectors) // 2)):
+                    candidate.apply(part)
+            else:
                 candidate.apply(request)
-        yield f"after request {waiting[-1].number}, without {missing.number}", candidate
+        numbers = [request.number for request in arrived]
+        yield Crash("reordered", f"of the requests since the last flush only {_spell(numbers)} and "
+                    f"{latest.number}{f', {torn.number} in part' if torn else ''}", candidate, waiting)
+
+
+def _spell(numbers):
+    numbers = list(numbers)
+    if len(numbers) > 8:
+        return ", ".join(map(str, numbers[:6])) + f", ... {numbers[-1]} ({len(numbers)})"
+    return ", ".join(map(str, numbers)) or "none"

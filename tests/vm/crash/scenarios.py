@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What is done on a disk after a power cut, and what must come of it: a class for each command."""
+
+import json
+import re
+from collections import Counter
+
+from disk import MIB, expect, run
+
+_REFUSED = 3
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class Scenario:
+    """A command that is given again after the power cut."""
+
+    may_be = ()  # states that it may find; empty: any
+
+    def __init__(self, trial, options):
+        self.trial = trial
+        self.disk = trial.disk
+        self.options = options
+        self.words = options.words.split()
+        self.counts = Counter()
+        self.refusals = Counter()
+
+    def state(self):
+        """As list shows it. Where the table is whole nothing is asked: it starts slowly here."""
+        mark = self.disk.mark()
+        if mark.agrees and mark.state != "foreign":
+            return mark.state
+        code, out = run("solodisk", "list", "--json", self.disk.name)
+        expect(code == 0, f"list: exit {code}: {out}")
+        state = json.loads(out)["disks"][0]["state"]
+        expect(mark.state in ("none", "foreign", state), f"list says {state}, not {mark.state}")
+        return state
+
+    def try_again(self):
+        before = self.state()
+        self.counts[before] += 1
+        expect(not self.may_be or before in self.may_be, f"before it is {before}")
+        self.act(before)
+
+    def act(self, before):
+        raise NotImplementedError
+
+    def solodisk(self, *words):
+        """Whether it did it; if not, it refused with a reason."""
+        code, out = run("solodisk", *words, "--yes", self.disk.name)
+        if code == 0:
+            return True
+        expect(code == _REFUSED and len(out) > 30, f"{' '.join(words)}: exit {code}: {out}")
+        self.refusals[_ID.sub("ID", out.replace(self.disk.name, "DISK"))] += 1
+        return False
+
+    def check_sound(self, *states):
+        mark = self.disk.mark()
+        expect(mark.agrees, f"the copies do not agree afterwards (state {mark.state})")
+        expect(mark.state in states, f"afterwards it is {mark.state}")
+        return mark
+
+
+class Prepare(Scenario):
+    """The same preparation finishes, whatever was there."""
+
+    may_be = ("blank", "preparing", "ready")
+
+    def act(self, before):
+        expect(self.solodisk("prepare", *self.words), f"it did not prepare a disk in state {before}")
+        self.check_sound("ready")
+
+
+class Force(Prepare):
+    """The same, of a disk that was somebody else's."""
+
+    may_be = ("foreign", *Prepare.may_be)
+
+
+class Use(Scenario):
+    """The driver mounts it for a tenant, who finds it used and as large as the disk allows."""
+
+    may_be = ("ready", "used")
+
+    def call(self, *words):
+        code, out = run(self.options.driver, *words)
+        expect(code == 0 and '"Success"' in out, f"{words[0]}: {out}")
+
+    def act(self, before):
+        self.call("mount", self.options.target, self.options.words)
+        mark = self.check_sound("used")
+        wanted = int(self.options.partition)
+        expect(not wanted or mark.bytes == wanted, f"the partition has {mark.bytes} bytes")
+        if self.options.keeps:
+            self.trial.check_kept(self.options.target)
+        self.call("unmount", self.options.target)
+
+
+class Erase(Scenario):
+    """The same erase finishes, and nothing of the tenant is left. Where it refuses, what it was cannot
+    be told any more, and then it is enough to say it (--more)."""
+
+    may_be = ("used", "erasing", "preparing", "ready")
+
+    def act(self, before):
+        if not self.solodisk("erase", *self.words):
+            expect(before != "used", "refused in state used")
+            expect(self.options.more, "refused, and there is no more to say")
+            expect(self.solodisk("erase", *self.words, *self.options.more.split()),
+                   "refused, although all is said")
+        self.check_sound("preparing" if "--no-prepare" in self.words else "ready")
+        self.trial.check_gone()
+
+
+class Release(Scenario):
+    """The same release finishes; or there is nothing left to release, and it says so."""
+
+    may_be = ("ready", "preparing", "blank")
+
+    def act(self, before):
+        if not self.solodisk("release", *self.words):
+            expect(before == "blank", f"refused in state {before}")
+        expect(self.state() == "blank", "not blank afterwards")
+        pieces = list(self.disk.pieces())
+        zero = bytes(MIB)
+        expect(pieces[0][:MIB] == zero and b"".join(pieces[-2:])[-MIB:] == zero,
+               "something is left at an end of the disk")
+
+
+class Command(Scenario):
+    """Any command (--words, without the disk): it finishes in one of the states --after, each time from
+    one of the states --before; then --then, a shell command with $DISK and $PARTITION, succeeds."""
+
+    def __init__(self, trial, options):
+        super().__init__(trial, options)
+        self.may_be = tuple(options.before.split(","))
+
+    def act(self, before):
+        if not self.solodisk(*self.words):
+            expect(self.options.more and self.solodisk(*self.words, *self.options.more.split()),
+                   f"refused in state {before}")
+        self.check_sound(*self.options.after.split(","))
+        if self.options.then:
+            code, out = run("sh", "-c", self.options.then,
+                            env={**self.trial.environment, "DISK": self.disk.node,
+                                 "PARTITION": self.disk.partition})
+            expect(code == 0, f"then: exit {code}: {out}")
+
+
+SCENARIOS = {"prepare": Prepare, "force": Force, "use": Use, "erase": Erase, "release": Release,
+             "command": Command}
