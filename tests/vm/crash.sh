@@ -27,7 +27,7 @@
 #	--key-gone		the LUKS key of the volume that is there at FIRST: the same
 #	--old-key FILE		and cryptsetup opens it as long as it is whole, never after
 #	--partition BYTES	use: its size afterwards	--keeps FILE	use: what the tenant has there
-#	--tables N, --inside N	how many damaged images are tried: those that differ within --head MIB of the
+#	--tables N, --inside N	how many damaged images are tried: those that differ within --head MIB (1) of the
 #				disk's begin or at its end, and others
 #
 # CRASH=all tries all damaged images at the tables, and makes and tries many more elsewhere; CRASH_SEED=N

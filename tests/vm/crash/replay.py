@@ -11,6 +11,7 @@ import itertools
 import struct
 
 BLOCK = 4096
+MIB = 1 << 20
 _MAGIC = 0x6A736677736872
 _FLUSH, _DISCARD, _MARK = 1, 4, 8
 _ZERO = bytes(BLOCK)
@@ -203,13 +204,18 @@ def _subsets(things, rng, samples):
 
 class Crash:
     """One image that a power cut leaves: kind is boundary, torn or reordered; places are the
-    requests that matter to it."""
+    requests that matter to it, torn the one of which only a part arrived."""
 
-    def __init__(self, kind, text, image, places):
+    def __init__(self, kind, text, image, places, torn=None):
         self.kind = kind
         self.text = text
         self.image = image
         self.places = places
+        self.torn = torn
+
+    def tears_a_filesystem(self, size):
+        """Whether the torn write lies between the tables of a disk of this size."""
+        return self.torn is not None and MIB <= self.torn.at and self.torn.end <= size - MIB
 
 
 def crash_images(requests, first, last, rng=None, samples=2):
@@ -257,7 +263,7 @@ def _torn(image, request, rng, samples):
         for part in request.parts(sectors):
             candidate.apply(part)
         yield Crash("torn", f"of request {request.number} only sectors {_spell(sectors)}", candidate,
-                    [request])
+                    [request], request)
 
 
 def _reordered(flushed, waiting, rng, samples):
@@ -277,7 +283,8 @@ def _reordered(flushed, waiting, rng, samples):
                 candidate.apply(request)
         numbers = [request.number for request in arrived]
         yield Crash("reordered", f"of the requests since the last flush only {_spell(numbers)} and "
-                    f"{latest.number}{f', {torn.number} in part' if torn else ''}", candidate, waiting)
+                    f"{latest.number}{f', {torn.number} in part' if torn else ''}", candidate, waiting,
+                    torn)
 
 
 def _spell(numbers):

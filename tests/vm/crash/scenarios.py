@@ -18,6 +18,7 @@ class Scenario:
 
     def __init__(self, trial, options):
         self.trial = trial
+        self.crash = None  # what is on the disk
         self.disk = trial.disk
         self.options = options
         self.words = options.words.split()
@@ -35,7 +36,8 @@ class Scenario:
         expect(mark.state in ("none", "foreign", state), f"list says {state}, not {mark.state}")
         return state
 
-    def try_again(self):
+    def try_again(self, crash):
+        self.crash = crash
         before = self.state()
         self.counts[before] += 1
         expect(not self.may_be or before in self.may_be, f"before it is {before}")
@@ -49,9 +51,13 @@ class Scenario:
         code, out = run("solodisk", *words, "--yes", self.disk.name)
         if code == 0:
             return True
-        expect(code == _REFUSED and len(out) > 30, f"{' '.join(words)}: exit {code}: {out}")
-        self.refusals[_ID.sub("ID", out.replace(self.disk.name, "DISK"))] += 1
+        expect(code == _REFUSED, f"{' '.join(words)}: exit {code}: {out}")
+        self.refuse(out)
         return False
+
+    def refuse(self, reason):
+        expect(len(reason) > 30, f"refused without a reason: {reason}")
+        self.refusals[_ID.sub("ID", reason.replace(self.disk.name, "DISK"))] += 1
 
     def check_sound(self, *states):
         mark = self.disk.mark()
@@ -77,22 +83,32 @@ class Force(Prepare):
 
 
 class Use(Scenario):
-    """The driver mounts it for a tenant, who finds it used and as large as the disk allows."""
+    """The driver mounts it for a tenant, who finds it used and as large as the disk allows. A block of
+    the filesystem's own that is torn may keep it from being mounted: then that is said."""
 
     may_be = ("ready", "used")
 
     def call(self, *words):
+        """The answer, unless it is Success."""
         code, out = run(self.options.driver, *words)
-        expect(code == 0 and '"Success"' in out, f"{words[0]}: {out}")
+        if code == 0 and '"Success"' in out:
+            return None
+        expect(code == 1 and '"Failure"' in out, f"{words[0]}: exit {code}: {out}")
+        return out
 
     def act(self, before):
-        self.call("mount", self.options.target, self.options.words)
+        failure = self.call("mount", self.options.target, self.options.words)
         mark = self.check_sound("used")
+        if failure:
+            expect("ext4" in failure or "xfs" in failure, failure)
+            expect(self.crash.tears_a_filesystem(self.disk.size), failure)
+            self.refuse(failure)
+            return
         wanted = int(self.options.partition)
         expect(not wanted or mark.bytes == wanted, f"the partition has {mark.bytes} bytes")
         if self.options.keeps:
             self.trial.check_kept(self.options.target)
-        self.call("unmount", self.options.target)
+        expect(not self.call("unmount", self.options.target), "unmount failed")
 
 
 class Erase(Scenario):

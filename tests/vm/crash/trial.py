@@ -126,7 +126,7 @@ class Trial:
     def is_at_table(self, crash):
         """What differs in the midst of the partition alone is neither in the tables nor where any
         signature or LUKS header lies."""
-        return any(request.at < self.options.head * MIB or request.end > self.disk.size - 2 * MIB
+        return any(request.at < self.options.head * MIB or request.end > self.disk.size - MIB
                    for request in crash.places)
 
     def key_blocks_left(self, image):
@@ -150,7 +150,7 @@ class Trial:
         self.disk.restore(crash.image)
         if self.options.old_key:
             self.try_old_key(crash.image)
-        self.scenario.try_again()
+        self.scenario.try_again(crash)
 
     def try_old_key(self, image):
         """With cryptsetup itself: it opens as long as its keyslot is whole, and never after."""
@@ -197,7 +197,7 @@ def main():
     add("--key-gone", action="store_true", help="look for the LUKS key of the beginning")
     add("--old-key", help="a file; it opens LUKS as long as that key is there, and never after")
     add("--damaged", action="store_true", help="also torn and reordered writes")
-    add("--head", type=int, default=2, help="MiB at the disk's begin that matter")
+    add("--head", type=int, default=1, help="MiB at the disk's begin that matter")
     add("--tables", type=int, default=60, help="damaged images to try, of those that matter")
     add("--inside", type=int, default=10, help="and of the others")
     return Trial(parser.parse_args()).run()
