@@ -108,7 +108,7 @@ int content_make(struct sd_volume *volume, const struct recipe *recipe, const st
 	int r;
 
 	step(events, "partition");
-	r = sd_volume_partition(volume, err);
+	r = sd_volume_grow(volume, err); /* the disk may have grown since it got its table */
 	if (r == 0)
 		r = recipe->key ? make_encrypted(volume, recipe, events, err)
 		                : make_filesystem(volume, volume->node, recipe, events, err);

@@ -32,7 +32,8 @@ static int carries(const struct sd_disk *disk, const char *id, struct sd_error *
 }
 
 /* Only looks: sd_volume_find() would repair a damaged table, which is for those who change things. */
-static int find_volume(const char *id, struct sd_disk *ret, struct sd_error *err)
+static int find_volume(
+        const char *id, const char *advice, struct sd_disk *ret, struct sd_error *err)
 {
 	_cleanup_disks_ struct sd_disks disks = { 0 };
 	struct sd_error unread = SD_ERROR_INIT, one;
@@ -50,8 +51,9 @@ static int find_volume(const char *id, struct sd_disk *ret, struct sd_error *err
 			continue;
 		if (found)
 			return sd_error_set(err, ENOTUNIQ,
-			        "volume %s is on both %s and %s; name the disk that is meant", id,
-			        found->name, disks.disk[i].name);
+			        "volume %s is on both %s and %s (a copied disk, or two paths to "
+			        "one?); %s",
+			        id, found->name, disks.disk[i].name, advice);
 		found = &disks.disk[i];
 	}
 	if (!found)
@@ -66,6 +68,26 @@ int which_disk(const char *word, struct sd_disk *ret, struct sd_error *err)
 {
 	char id[SD_ID_SIZE];
 
-	return which_is_volume(word, id) ? find_volume(id, ret, err)
+	return which_is_volume(word, id) ? find_volume(id, "name the disk that is meant", ret, err)
 	                                 : sd_disk_resolve(word, ret, err);
+}
+
+int which_volume(const char *word, struct survey *ret, struct sd_error *err)
+{
+	struct sd_disk disk, only;
+	int r;
+
+	r = which_disk(word, &disk, err);
+	if (r < 0)
+		return r;
+	survey_disk(&disk, ret);
+	if (ret->kind != SURVEY_OURS)
+		return sd_error_set(err, EINVAL, "%s carries no volume that can be used: %s",
+		        disk.name, ret->note);
+	if (disk.wwid_repeated)
+		return sd_error_set(err, ENOTUNIQ,
+		        "another disk of this node has the WWID of %s too, %s (two paths to one?), so "
+		        "neither is touched; take one away",
+		        disk.name, disk.wwid);
+	return find_volume(ret->mark.id, "neither is touched before one is taken away", &only, err);
 }

@@ -215,16 +215,15 @@ int sd_task_unlock(struct sd_task *task, struct sd_error *err)
 static int claim(struct sd_task *task, struct sd_error *err)
 {
 	struct sd_volume *volume = &task->volume;
-	int r;
+	int r = 0;
 
-	if (volume->mark.state == SD_STATE_USED && !volume->mark.disk_grew)
-		return 0;
-	r = sd_volume_lock_exclusive(volume, DISK_LOCK_MS, err);
+	if (volume->mark.state != SD_STATE_USED || volume->mark.disk_grew)
+		r = sd_volume_lock_exclusive(volume, DISK_LOCK_MS, err);
 	if (r == 0 && volume->mark.state == SD_STATE_READY)
 		r = sd_volume_set_state(volume, SD_STATE_USED, err);
-	if (r < 0 || !volume->mark.disk_grew)
-		return r;
-	r = sd_volume_grow(volume, err);
+	if (r == 0 && volume->mark.disk_grew)
+		r = sd_volume_grow(volume, err);
+	/* The partition may have grown before, under a mapping whose key was not at hand then. */
 	if (r == 0 && task->options->luks)
 		r = sd_crypt_grow(volume->node, task->id, &task->key, err);
 	return r;

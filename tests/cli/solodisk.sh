@@ -77,7 +77,7 @@ output "$SOLODISK" help
 is "help" "$status:$err" "0:"
 like "it lists the commands and the exit codes" "$out" "list .*prepare .*erase .*Exit status: 0 done"
 is "--help is the same" "$("$SOLODISK" --help)" "$out"
-for command in list show prepare erase release pv; do
+for command in list show prepare erase release pv grow; do
 	output "$SOLODISK" $command --help
 	is "$command --help" "$status:$err" "0:"
 	like "it shows the usage" "$out" "^Usage: solodisk $command .*--json"
@@ -105,6 +105,7 @@ exits "--force without --wwid" 2 "$SOLODISK" prepare --filesystem xfs --force nv
 exits "erase with an unknown method" 2 "$SOLODISK" erase --method shred nvme0n1
 exits "erase with a key and --no-prepare" 2 \
 	"$SOLODISK" erase --no-prepare --key file:a nvme0n1
+exits "grow of two" 2 "$SOLODISK" grow a b
 exits "pv with half a Secret" 2 "$SOLODISK" pv --key secret:key nvme0n1
 exits "pv with an unknown policy" 2 "$SOLODISK" pv --reclaim Recycle nvme0n1
 output "$SOLODISK" prepare --json --filesystem xfs
@@ -155,7 +156,7 @@ is "also by its volume ID" "$(tool show --json "$ID" | jq -r .table.primary)" ab
 is "and looking repairs nothing" "$(sha256sum "$ROOT/dev/nvme1n1")" "$before"
 echo "2 1 259:9 / /mnt/data rw - ext4 /dev/nvme1n1p1 rw" >>"$ROOT/proc/self/mountinfo"
 is "where it is mounted" "$(tool show --json nvme1n1 | jq -r '.volume.mounts[]')" /mnt/data
-for command in "prepare --filesystem xfs --yes" "erase --yes" "release --yes"; do
+for command in "prepare --filesystem xfs --yes" "erase --yes" "release --yes" grow; do
 	# shellcheck disable=SC2086 # words
 	exits "a recorded tree is only for looking: ${command%% *}" 2 tool $command nvme1n1
 done

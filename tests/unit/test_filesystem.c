@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "filesystem.h"
+#include "superblock.h"
 #include "tree.h"
 
 #include <fcntl.h>
@@ -188,6 +189,68 @@ static void test_fail_fast(void **state)
 	assert_int_equal(sd_filesystem_fail_fast("ext4", makedev(254, 4), &err), 0);
 }
 
+static void superblock_of(const char *path, const char *type, struct sd_superblock *ret)
+{
+	struct sd_error err = SD_ERROR_INIT;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	(void)sd_superblock_read(fd, path, type, ret, &err);
+	assert_string_equal(err.text, "");
+	assert_int_equal(close(fd), 0);
+}
+
+/* The size is the device's, and the faults are those that the filesystem's own tools write down. */
+static void test_superblock(void **state)
+{
+	static const struct {
+		const char *type, *replay, *repair;
+	} cases[] = {
+		{ "ext4", "/usr/sbin/debugfs -w -R \"feature needs_recovery\" \"$0\" 2>&1",
+		        "/usr/sbin/debugfs -w -R \"set_super_value state 2\" \"$0\" 2>&1" },
+		{ "xfs", NULL,
+		        "/usr/sbin/xfs_db -x -c \"sb 0\" -c \"write features_incompat 0x1b\" \"$0\"" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SD_ARRAY_SIZE(cases); i++) {
+		const char *path = image("/superblock", 320 << 20);
+		struct sd_superblock sb;
+
+		assert_int_equal(sd_filesystem_make(path, cases[i].type, ID, -1, NULL), 0);
+		superblock_of(path, cases[i].type, &sb);
+		assert_int_equal(sb.size, 320 << 20);
+		assert_false(sb.needs_repair);
+		assert_false(sb.needs_replay);
+		if (cases[i].replay) {
+			(void)output_of(cases[i].replay, path);
+			superblock_of(path, cases[i].type, &sb);
+			assert_true(sb.needs_replay);
+			assert_false(sb.needs_repair);
+		}
+		(void)output_of(cases[i].repair, path);
+		superblock_of(path, cases[i].type, &sb);
+		assert_true(sb.needs_repair);
+		assert_int_equal(sb.size, 320 << 20);
+	}
+}
+
+static void test_impossible_superblock(void **state)
+{
+	const char *path = image("/nothing", 1 << 20);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct sd_error err = SD_ERROR_INIT;
+	struct sd_superblock sb;
+
+	(void)state;
+	assert_int_equal(sd_superblock_read(fd, path, "xfs", &sb, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "xfs_repair -n"));
+	assert_int_equal(sd_superblock_read(fd, path, "ext4", &sb, &err), -EINVAL);
+	assert_int_equal(truncate(path, 1500), 0);
+	assert_int_equal(sd_superblock_read(fd, path, "ext4", &sb, &err), -EIO);
+	assert_int_equal(close(fd), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -199,6 +262,8 @@ int main(void)
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_not_mounted),
 		cmocka_unit_test(test_fail_fast),
+		cmocka_unit_test(test_superblock),
+		cmocka_unit_test(test_impossible_superblock),
 	};
 
 	return cmocka_run_group_tests(tests, tree_make, tree_remove);
