@@ -122,9 +122,12 @@ static int run(
 	code = parse(tool, self, argc, argv, &source, err);
 	if (code != TOOL_OK)
 		return code;
-	if (key_source_is_given(&source) && key_source_read(&source, &key, err) < 0)
-		return TOOL_REFUSED;
 	r = which_volume(argv[optind], &survey, err);
+	if (r == 0 && key_source_is_given(&source)) {
+		source.device = survey.partition[0] ? survey.partition : NULL;
+		source.id = survey.mark.id;
+		r = key_source_read(&source, &key, err);
+	}
 	if (r == 0)
 		r = grow_volume(&survey, key.data ? &key : NULL, &grown, err);
 	if (r == 0)
@@ -140,8 +143,10 @@ const struct command cmd_grow = {
 	.name = "grow",
 	.summary = "Let a volume follow its disk that grew, mounted or not",
 	.arguments = "[OPTION...] DISK|VOLUME",
-	.help = "  --key file:NAME      encrypted and mounted: its key is /etc/solodisk/keys/NAME\n"
-	        "  --key-file PATH      its key is the content of a file; -: of stdin\n",
+	.help = "  --key SOURCE         of an encrypted and mounted volume: file:NAME, secret:NAME,\n"
+	        "                       token or both:A,B\n"
+	        "  --key-file PATH      the key, or the Secret's value: the content of a file; -: of "
+	        "stdin\n",
 	.changes_disks = true,
 	.run = run,
 };

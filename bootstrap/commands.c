@@ -15,6 +15,7 @@ static const struct command *const commands[] = {
 	&cmd_erase,
 	&cmd_release,
 	&cmd_pv,
+	&cmd_adopt,
 	&cmd_grow,
 };
 

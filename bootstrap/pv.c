@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#define LUKS_HEADER (16ull << 20) /* LUKS2's data offset, see sd_crypt_format() */
+
 /*
  * The helpers go on without memory (NULL), so that the whole can be written down in its order; the
  * lack is noticed at the end, by pv_make().
@@ -53,6 +55,7 @@ static sd_json *metadata(struct maker *maker, const struct pv *pv)
 	set(maker, json, "labels", labels);
 	set_string(maker, annotations, "pv.kubernetes.io/provisioned-by", PV_PROVISIONER);
 	set_string(maker, annotations, "solodisk.io/wwid", pv->wwid);
+	set_string(maker, annotations, "solodisk.io/adopted", pv->adopted ? "true" : NULL);
 	set(maker, json, "annotations", annotations);
 	return json;
 }
@@ -91,6 +94,18 @@ static sd_json *node_affinity(struct maker *maker, const struct pv *pv)
 	return json;
 }
 
+/* Without a UID the claim of that name is the one, also when it does not exist yet (pv_controller.go). */
+static sd_json *claim_reference(struct maker *maker, const struct pv *pv)
+{
+	sd_json *json = object(maker);
+
+	set_string(maker, json, "apiVersion", "v1");
+	set_string(maker, json, "kind", "PersistentVolumeClaim");
+	set_string(maker, json, "namespace", pv->claim_namespace);
+	set_string(maker, json, "name", pv->claim_name);
+	return json;
+}
+
 static sd_json *spec(struct maker *maker, const struct pv *pv)
 {
 	sd_json *json = object(maker), *capacity = object(maker);
@@ -103,9 +118,16 @@ static sd_json *spec(struct maker *maker, const struct pv *pv)
 	set(maker, json, "accessModes", list_of(maker, sd_json_string("ReadWriteOnce")));
 	set_string(maker, json, "persistentVolumeReclaimPolicy", pv->reclaim);
 	set_string(maker, json, "storageClassName", pv->storage_class);
+	if (pv->claim_name)
+		set(maker, json, "claimRef", claim_reference(maker, pv));
 	set(maker, json, "nodeAffinity", node_affinity(maker, pv));
 	set(maker, json, "flexVolume", flex_volume(maker, pv));
 	return json;
+}
+
+uint64_t pv_capacity(uint64_t partition_size, bool luks)
+{
+	return partition_size - (luks ? LUKS_HEADER : 0);
 }
 
 int pv_make(const struct pv *pv, sd_json **ret, struct sd_error *err)

@@ -27,8 +27,13 @@ struct pv {
 	const char *secret_namespace, *secret_name; /* NULL: none */
 	const char *node;                           /* the value of kubernetes.io/hostname */
 	const char *storage_class;
-	const char *reclaim; /* Retain or Delete */
+	const char *reclaim;                      /* Retain or Delete */
+	const char *claim_namespace, *claim_name; /* NULL: any claim */
+	bool adopted; /* noted in it: it holds the data of a tenant who was there before it */
 };
+
+/* What a volume offers of its partition: LUKS2's data lies behind its header. */
+uint64_t pv_capacity(uint64_t partition_size, bool luks);
 
 /* Makes it. -ENOMEM. *ret is the caller's. */
 int pv_make(const struct pv *pv, sd_json **ret, struct sd_error *err);

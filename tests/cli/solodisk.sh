@@ -77,7 +77,7 @@ output "$SOLODISK" help
 is "help" "$status:$err" "0:"
 like "it lists the commands and the exit codes" "$out" "list .*prepare .*erase .*Exit status: 0 done"
 is "--help is the same" "$("$SOLODISK" --help)" "$out"
-for command in list show prepare erase release pv grow; do
+for command in list show prepare erase release pv adopt grow; do
 	output "$SOLODISK" $command --help
 	is "$command --help" "$status:$err" "0:"
 	like "it shows the usage" "$out" "^Usage: solodisk $command .*--json"
@@ -105,6 +105,10 @@ exits "--force without --wwid" 2 "$SOLODISK" prepare --filesystem xfs --force nv
 exits "erase with an unknown method" 2 "$SOLODISK" erase --method shred nvme0n1
 exits "erase with a key and --no-prepare" 2 \
 	"$SOLODISK" erase --no-prepare --key file:a nvme0n1
+exits "pv for half a claim" 2 "$SOLODISK" pv --claim team/ nvme0n1
+exits "adopt for an impossible claim" 2 "$SOLODISK" adopt --claim 'team/A b' nvme0n1
+exits "adopt of nothing" 2 "$SOLODISK" adopt
+exits "adopt with a key but not from where" 2 "$SOLODISK" adopt --key-file /tmp/key nvme0n1
 exits "grow of two" 2 "$SOLODISK" grow a b
 exits "pv with half a Secret" 2 "$SOLODISK" pv --key secret:key nvme0n1
 exits "pv with an unknown policy" 2 "$SOLODISK" pv --reclaim Recycle nvme0n1
@@ -156,7 +160,7 @@ is "also by its volume ID" "$(tool show --json "$ID" | jq -r .table.primary)" ab
 is "and looking repairs nothing" "$(sha256sum "$ROOT/dev/nvme1n1")" "$before"
 echo "2 1 259:9 / /mnt/data rw - ext4 /dev/nvme1n1p1 rw" >>"$ROOT/proc/self/mountinfo"
 is "where it is mounted" "$(tool show --json nvme1n1 | jq -r '.volume.mounts[]')" /mnt/data
-for command in "prepare --filesystem xfs --yes" "erase --yes" "release --yes" grow; do
+for command in "prepare --filesystem xfs --yes" "erase --yes" "release --yes" adopt grow; do
 	# shellcheck disable=SC2086 # words
 	exits "a recorded tree is only for looking: ${command%% *}" 2 tool $command nvme1n1
 done
@@ -175,13 +179,16 @@ is "capacity, class, policy, mode" "$(jq -r '.spec | .capacity.storage, .storage
 	"65011712 fast Retain ReadWriteOnce"
 unlike "the provisioner is not Kubernetes' own" \
 	"$(jq -r '.metadata.annotations["pv.kubernetes.io/provisioned-by"]' <<<"$pv")" "^kubernetes.io/|null"
+is "for any claim" "$(jq -c .spec.claimRef <<<"$pv")" null
+is "or for one alone" "$(tool pv --claim team/data nvme1n1 | jq -c .spec.claimRef)" \
+	'{"apiVersion":"v1","kind":"PersistentVolumeClaim","namespace":"team","name":"data"}'
 exits "a plain volume takes no key" 3 tool pv --key file:a nvme1n1
 exits "no volume, no PersistentVolume" 3 tool pv nvme0n1
 sfdisk -q --part-label "$ROOT/dev/nvme1n1" 1 "solodisk-used-${ID%%-*}" 2>"$TMP/sfdisk"
 exits "one with a tenant's data is not published" 3 tool pv nvme1n1
-ok "unless it is said" tool pv --adopt nvme1n1
+like "adopt does that" "$(tool pv nvme1n1 2>&1)" "solodisk adopt"
 sfdisk -q --part-label "$ROOT/dev/nvme1n1" 1 "solodisk-erasing-${ID%%-*}"
-exits "one that is being erased never is" 3 tool pv --adopt nvme1n1
+exits "one that is being erased never is" 3 tool pv nvme1n1
 
 # Without root
 
