@@ -41,10 +41,11 @@ static int read_key(struct sd_task *task, enum sd_key_version version, struct sd
 	return 0;
 }
 
-static int wrong_key(const struct sd_task *task, struct sd_error *err)
+static int wrong_key(struct sd_task *task, struct sd_error *err)
 {
 	struct timespec left = { .tv_sec = WRONG_KEY_PAUSE_S };
 
+	sd_key_free(&task->key);
 	sd_log(LOG_WARNING, "volume %s: wrong key (%s)", task->id, task->options->key_text);
 	while (nanosleep(&left, &left) < 0 && errno == EINTR)
 		;

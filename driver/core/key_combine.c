@@ -76,7 +76,7 @@ int sd_key_combine(const struct sd_key *first, const struct sd_key *second, stru
 		r = sd_key_alloc(2 * sizeof(uint32_t) + first->size + second->size, &input, err);
 	if (r == 0)
 		r = sd_key_alloc(SD_KEY_COMBINED_SIZE, &output, err);
-	if (r < 0)
+	if (r != 0)
 		return sd_error_wrap(err, "two keys made one");
 	(void)append(append(input.data, first), second);
 	r = hkdf(&input, &output, err);

@@ -54,7 +54,7 @@ static int parse_part(const char *text, struct sd_key_part *ret, struct sd_error
 
 static bool is_same(const struct sd_key_part *a, const struct sd_key_part *b)
 {
-	return a->kind == b->kind && (!a->name || strcmp(a->name, b->name) == 0);
+	return a->kind == b->kind && (!a->name || !b->name || strcmp(a->name, b->name) == 0);
 }
 
 static int parse_both(const char *text, struct sd_key_spec *spec, struct sd_error *err)

@@ -123,33 +123,34 @@ static void test_read(void **state)
 	static const struct {
 		const char *text;
 		enum sd_key_version version;
-		const char *a, *b; /* a alone, or both; NULL: refused with code */
 		int code;
+		const char *a, *b; /* a alone, or both */
 	} cases[] = {
-		{ "secret:k", SD_KEY_CURRENT, K32, NULL, 0 },
-		{ "secret:k", SD_KEY_PREVIOUS, O32, NULL, 0 },
-		{ "secret:l", SD_KEY_CURRENT, L32, NULL, 0 },
-		{ "secret:l", SD_KEY_PREVIOUS, NULL, NULL, -ENOKEY },
-		{ "secret:m", SD_KEY_CURRENT, NULL, NULL, -ENOKEY },
-		{ "secret:tiny", SD_KEY_CURRENT, "tiny", NULL, 0 }, /* for its keyslot to judge */
-		{ "file:absent", SD_KEY_CURRENT, NULL, NULL, -ENOKEY },
-		{ "token", SD_KEY_CURRENT, "tokentokentokentokentokentokenKEY", NULL, 0 },
-		{ "token", SD_KEY_PREVIOUS, NULL, NULL, -ENOKEY },
-		{ "both:secret:k,secret:l", SD_KEY_CURRENT, K32, L32, 0 },
-		{ "both:secret:l,secret:k", SD_KEY_CURRENT, L32, K32, 0 },
-		{ "both:secret:k,secret:l", SD_KEY_PREVIOUS, O32, L32, 0 },
-		{ "both:secret:l,token", SD_KEY_PREVIOUS, NULL, NULL, -ENOKEY },
-		{ "both:token,secret:k", SD_KEY_CURRENT, "tokentokentokentokentokentokenTWO", K32,
-		        0 },
-		{ "both:token,secret:k", SD_KEY_PREVIOUS, "tokentokentokentokentokentokenTWO", O32,
-		        0 },
-		{ "both:secret:k,secret:tiny", SD_KEY_CURRENT, NULL, NULL, -EINVAL },
-		{ "both:secret:k,file:absent", SD_KEY_CURRENT, NULL, NULL, -ENOKEY },
+		{ "secret:k", SD_KEY_CURRENT, 0, K32, NULL },
+		{ "secret:k", SD_KEY_PREVIOUS, 0, O32, NULL },
+		{ "secret:l", SD_KEY_CURRENT, 0, L32, NULL },
+		{ "secret:l", SD_KEY_PREVIOUS, -ENOKEY, NULL, NULL },
+		{ "secret:m", SD_KEY_CURRENT, -ENOKEY, NULL, NULL },
+		{ "secret:tiny", SD_KEY_CURRENT, 0, "tiny", NULL }, /* for its keyslot to judge */
+		{ "file:absent", SD_KEY_CURRENT, -ENOKEY, NULL, NULL },
+		{ "token", SD_KEY_CURRENT, 0, "tokentokentokentokentokentokenKEY", NULL },
+		{ "token", SD_KEY_PREVIOUS, -ENOKEY, NULL, NULL },
+		{ "both:secret:k,secret:l", SD_KEY_CURRENT, 0, K32, L32 },
+		{ "both:secret:l,secret:k", SD_KEY_CURRENT, 0, L32, K32 },
+		{ "both:secret:k,secret:l", SD_KEY_PREVIOUS, 0, O32, L32 },
+		{ "both:secret:l,token", SD_KEY_PREVIOUS, -ENOKEY, NULL, NULL },
+		{ "both:token,secret:k", SD_KEY_CURRENT, 0, "tokentokentokentokentokentokenTWO",
+		        K32 },
+		{ "both:token,secret:k", SD_KEY_PREVIOUS, 0, "tokentokentokentokentokentokenTWO",
+		        O32 },
+		{ "both:secret:k,secret:tiny", SD_KEY_CURRENT, -EINVAL, NULL, NULL },
+		{ "both:secret:k,file:absent", SD_KEY_CURRENT, -ENOKEY, NULL, NULL },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < SD_ARRAY_SIZE(cases); i++) {
 		struct sd_key key = SD_KEY_INIT, expected = SD_KEY_INIT;
+		const char *a = cases[i].a ? cases[i].a : "";
 		int r = read_spec(cases[i].text, cases[i].version, &key);
 
 		if (r != cases[i].code)
@@ -159,10 +160,9 @@ static void test_read(void **state)
 			continue;
 		}
 		if (cases[i].b)
-			combine(cases[i].a, cases[i].b, &expected);
+			combine(a, cases[i].b, &expected);
 		else
-			assert_int_equal(
-			        sd_key_copy(cases[i].a, strlen(cases[i].a), &expected, NULL), 0);
+			assert_int_equal(sd_key_copy(a, strlen(a), &expected, NULL), 0);
 		assert_int_equal(key.size, expected.size);
 		assert_memory_equal(key.data, expected.data, key.size);
 		sd_key_free(&key);
