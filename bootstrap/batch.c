@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "batch.h"
 #include "cleanup.h"
+#include "disk_answer.h"
 #include "which.h"
 
 #include <errno.h>
@@ -9,6 +10,8 @@ static int resolve(struct batch *batch, const char *word, size_t i, struct sd_er
 {
 	int r = which_disk(word, &batch->disks[i], err);
 
+	if (r == 0)
+		r = sd_disk_answers(&batch->disks[i], SD_DISK_LONG_PATIENCE_MS, err);
 	if (r < 0)
 		return r;
 	for (size_t j = 0; j < i; j++)

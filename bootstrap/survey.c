@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "survey.h"
 #include "cleanup.h"
+#include "disk_answer.h"
 #include "lock.h"
 
 #include <errno.h>
@@ -180,10 +181,13 @@ void survey_disk(const struct sd_disk *disk, struct survey *ret)
 
 	memset(ret, 0, sizeof(*ret));
 	ret->disk = *disk;
-	r = sd_disk_open(disk, O_RDONLY | O_CLOEXEC | O_NONBLOCK, &fd, &why);
+	r = sd_disk_answers(disk, SD_DISK_PATIENCE_MS, &why);
+	if (r == 0)
+		r = sd_disk_open(disk, O_RDONLY | O_CLOEXEC | O_NONBLOCK, &fd, &why);
 	if (r < 0) {
 		note_unknown(ret, &why);
-		look_from_outside(ret, -r);
+		if (r != -ETIMEDOUT) /* else that is what must be known of it */
+			look_from_outside(ret, -r);
 		return;
 	}
 	r = sd_lock_disk(fd, LOCK_SH, disk->node, LOCK_WAIT_MS, &why);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "which.h"
 #include "cleanup.h"
+#include "disk_answer.h"
 #include "volume.h"
 
 #include <errno.h>
@@ -23,7 +24,9 @@ static int carries(const struct sd_disk *disk, const char *id, struct sd_error *
 	struct sd_mark mark;
 	int r;
 
-	r = sd_disk_open(disk, O_RDONLY | O_NONBLOCK, &fd, err);
+	r = sd_disk_answers(disk, SD_DISK_PATIENCE_MS, err);
+	if (r == 0)
+		r = sd_disk_open(disk, O_RDONLY | O_NONBLOCK, &fd, err);
 	if (r == 0)
 		r = sd_volume_read_mark(fd, disk, &mark, err);
 	if (r == -ENOENT || r == -EUCLEAN)

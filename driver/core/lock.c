@@ -2,6 +2,7 @@
 #include "lock.h"
 #include "cleanup.h"
 #include "id.h"
+#include "process.h"
 #include "root.h"
 
 #include <errno.h>
@@ -55,7 +56,7 @@ static int flock_until(int fd, int operation, long long deadline)
 static void name_flock_holder(int fd, char *buf, size_t size)
 {
 	_cleanup_fclose_ FILE *f = NULL;
-	char path[PATH_MAX], line[256], comm[64];
+	char path[PATH_MAX], line[256];
 	struct stat st;
 
 	(void)snprintf(buf, size, "a process that cannot be seen from here");
@@ -73,9 +74,7 @@ static void name_flock_holder(int fd, char *buf, size_t size)
 		if (pid <= 0 || inode != st.st_ino ||
 		        makedev(major_number, minor_number) != st.st_dev)
 			continue;
-		if (sd_root_read(comm, sizeof(comm), "/proc/%d/comm", pid) < 0)
-			(void)snprintf(comm, sizeof(comm), "its name is not known");
-		(void)snprintf(buf, size, "process %d (%s)", pid, comm);
+		sd_process_describe(pid, NULL, buf, size);
 		return;
 	}
 }
@@ -88,7 +87,7 @@ static void name_holder(const char *path, int fd, char *buf, size_t size)
 	int pid;
 
 	if (f && fscanf(f, "%d %31s", &pid, who) == 2)
-		(void)snprintf(buf, size, "process %d (%s)", pid, who);
+		sd_process_describe(pid, who, buf, size);
 	else
 		name_flock_holder(fd, buf, size);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cleanup.h"
 #include "mounts_private.h"
+#include "process.h"
 #include "root.h"
 
 #include <ctype.h>
@@ -66,7 +67,7 @@ void sd_mounts_name_users(dev_t devno, char *buf, size_t size)
 	_cleanup_mount_list_ struct sd_mount_list mounts = { 0 };
 	_cleanup_closedir_ DIR *proc = NULL;
 	const struct dirent *entry;
-	char path[PATH_MAX], comm[64];
+	char path[PATH_MAX], who[130];
 	size_t used = 0;
 
 	buf[0] = '\0';
@@ -74,14 +75,12 @@ void sd_mounts_name_users(dev_t devno, char *buf, size_t size)
 	        sd_root_path(path, sizeof(path), "/proc") < 0)
 		return;
 	proc = opendir(path);
-	while (proc && used + 100 < size && (entry = readdir(proc))) {
+	while (proc && used + sizeof(who) < size && (entry = readdir(proc))) {
 		if (!isdigit((unsigned char)entry->d_name[0]) || atoi(entry->d_name) == getpid() ||
 		        !process_uses(dirfd(proc), entry->d_name, &mounts))
 			continue;
-		if (sd_root_read(comm, sizeof(comm), "/proc/%s/comm", entry->d_name) < 0)
-			continue;
-		used += (size_t)snprintf(buf + used, size - used, "%sprocess %.20s (%.40s)",
-		        used ? ", " : "", entry->d_name, comm);
+		sd_process_describe(atoi(entry->d_name), NULL, who, sizeof(who));
+		used += (size_t)snprintf(buf + used, size - used, "%s%s", used ? ", " : "", who);
 	}
 }
 

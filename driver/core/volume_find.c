@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cleanup.h"
+#include "disk_answer.h"
 #include "lock.h"
 #include "log.h"
 #include "mark.h"
@@ -79,7 +80,8 @@ static bool disk_carries(const struct sd_disk *disk, const char *id, struct sd_e
 	_cleanup_close_ int fd = -1;
 	struct sd_mark mark;
 
-	if (sd_disk_open(disk, O_RDONLY, &fd, err) < 0)
+	if (sd_disk_answers(disk, SD_DISK_PATIENCE_MS, err) < 0 ||
+	        sd_disk_open(disk, O_RDONLY, &fd, err) < 0)
 		return false;
 	return sd_volume_read_mark(fd, disk, &mark, err) == 0 && !strcmp(mark.id, id);
 }

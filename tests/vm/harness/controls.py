@@ -110,21 +110,24 @@ class Controls:
         disk.size = new_size
         return ""
 
-    def do_errors(self, name, switch, kind="all"):
+    def do_errors(self, name, switch, kind="all", *sectors):
         disk = self._disk(name)
         self._count += 1
         child = disk.backing
         if switch == "on":
             child = f"errors-{name}-{self._count}"
-            kinds = ["read", "write", "flush", "discard", "write-zeroes"]
-            if kind not in (*kinds, "all"):
+            # Not flushes, which have nothing to do when no write succeeds: ending it flushes, too.
+            kinds = ["read", "write", "discard", "write-zeroes"]
+            if kind not in (*kinds, "flush", "all"):
                 raise HarnessError(f"no such kind of request: {kind}")
             rules = [{"event": "none", "iotype": k, "errno": 5, "once": False}
-                     for k in kinds if kind in (k, "all")]
+                     for k in (kinds if kind == "all" else [kind])]
+            if sectors:
+                rules = [{**rule, "sector": int(sector)} for rule in rules for sector in sectors]
             self.qmp.command("blockdev-add", driver="blkdebug", node_name=child,
                              image=disk.backing, discard="unmap", inject_error=rules)
         elif switch != "off":
-            raise HarnessError("errors DISK on|off [KIND]")
+            raise HarnessError("errors DISK on|off [KIND [SECTOR...]]")
         self._reopen(disk, child)
         previous = self._failing.pop(name, None)
         if previous:
