@@ -7,9 +7,9 @@ import shutil
 import subprocess
 
 from gpt import Mark
+from replay import MIB
 
 _BLKDISCARD, _BLKRRPART, _BLKFLSBUF = 0x1277, 0x125F, 0x1261
-MIB = 1 << 20
 
 
 class Wrong(Exception):

@@ -5,7 +5,8 @@ import json
 import re
 from collections import Counter
 
-from disk import MIB, expect, run
+from disk import expect, run
+from replay import MIB
 
 _REFUSED = 3
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

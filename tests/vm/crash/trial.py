@@ -15,9 +15,10 @@ from collections import Counter
 sys.dont_write_bytecode = True
 
 # pylint: disable=wrong-import-position
-from disk import MIB, Disk, Wrong, expect, run  # noqa: E402
+from disk import Disk, Wrong, expect, run  # noqa: E402
 from gpt import Mark  # noqa: E402
-from replay import BLOCK, count_boundaries, crash_images, image_after, read_log  # noqa: E402
+from replay import (BLOCK, MIB, count_boundaries, crash_images, image_after,  # noqa: E402
+                    read_log)
 from scenarios import SCENARIOS  # noqa: E402
 
 _KEY_AREA = range((MIB + (32 << 10)) // BLOCK, (MIB + (32 << 10) + 258048) // BLOCK)
