@@ -220,48 +220,44 @@ static int give_back(void)
 }
 
 /* What is tried. */
-static const struct scenario {
-	const char *name;
-	enum sd_state from;
-	bool blank_before;
-	bool grown;
-	int damaged; /* a sector that is lost before: 0 the MBR ...; from the end if negative; else NONE */
-	int (*command)(void);
-	unsigned states; /* that a power cut may leave, a bit each */
-	bool may_be_blank;
-	int becomes; /* the state, or -1: blank */
-} scenarios[] = {
 #define NONE 99
 #define BIT(state) (1u << SD_STATE_##state)
-	{ "prepare", 0, true, false, NONE, make, BIT(PREPARING), true, SD_STATE_PREPARING },
-	{ "prepare again", SD_STATE_PREPARING, false, false, NONE, make, BIT(PREPARING), false,
+enum { BLANK_BEFORE = 1, GROWN_BEFORE = 2, MAY_BE_BLANK = 4 };
+
+static const struct scenario {
+	const char *name;
+	int (*command)(void);
+	enum sd_state from;
+	unsigned flags;
+	int damaged; /* a sector that is lost before: 0 the MBR ...; from the end if negative; or NONE */
+	unsigned states; /* that a power cut may leave, a bit each */
+	int becomes;     /* the state, or -1: blank */
+} scenarios[] = {
+	{ "prepare", make, 0, BLANK_BEFORE | MAY_BE_BLANK, NONE, BIT(PREPARING),
 	        SD_STATE_PREPARING },
-	{ "first mount", SD_STATE_READY, false, false, NONE, use, BIT(READY) | BIT(USED), false,
+	{ "prepare again", make, SD_STATE_PREPARING, 0, NONE, BIT(PREPARING), SD_STATE_PREPARING },
+	{ "first mount", use, SD_STATE_READY, 0, NONE, BIT(READY) | BIT(USED), SD_STATE_USED },
+	{ "mending the MBR", use, SD_STATE_USED, 0, 0, BIT(USED), SD_STATE_USED },
+	{ "mending the header", use, SD_STATE_USED, 0, 1, BIT(USED), SD_STATE_USED },
+	{ "mending the entries", use, SD_STATE_USED, 0, 2, BIT(USED), SD_STATE_USED },
+	{ "mending the backup", use, SD_STATE_USED, 0, -1, BIT(USED), SD_STATE_USED },
+	{ "mending, and a first mount", use, SD_STATE_READY, 0, 1, BIT(READY) | BIT(USED),
 	        SD_STATE_USED },
-	{ "mending the MBR", SD_STATE_USED, false, false, 0, use, BIT(USED), false, SD_STATE_USED },
-	{ "mending the header", SD_STATE_USED, false, false, 1, use, BIT(USED), false,
-	        SD_STATE_USED },
-	{ "mending the entries", SD_STATE_USED, false, false, 2, use, BIT(USED), false,
-	        SD_STATE_USED },
-	{ "mending the backup", SD_STATE_USED, false, false, -1, use, BIT(USED), false,
-	        SD_STATE_USED },
-	{ "mending, and a first mount", SD_STATE_READY, false, false, 1, use,
-	        BIT(READY) | BIT(USED), false, SD_STATE_USED },
-	{ "erase begins", SD_STATE_USED, false, false, NONE, erase, BIT(USED) | BIT(ERASING), false,
+	{ "erase begins", erase, SD_STATE_USED, 0, NONE, BIT(USED) | BIT(ERASING),
 	        SD_STATE_ERASING },
-	{ "erase fails", SD_STATE_ERASING, false, false, NONE, fail_it, BIT(ERASING) | BIT(FAILED),
-	        false, SD_STATE_FAILED },
-	{ "erase ends", SD_STATE_ERASING, false, false, NONE, renew, BIT(ERASING) | BIT(PREPARING),
-	        false, SD_STATE_PREPARING },
-	{ "grow", SD_STATE_USED, false, true, NONE, grow, BIT(USED), false, SD_STATE_USED },
-	{ "first mount of a grown disk", SD_STATE_READY, false, true, NONE, use,
-	        BIT(READY) | BIT(USED), false, SD_STATE_USED },
-	{ "release", SD_STATE_READY, false, false, NONE, give_back, BIT(READY) | BIT(PREPARING),
-	        true, -1 },
-	{ "release of a failed one", SD_STATE_FAILED, false, false, NONE, give_back,
-	        BIT(FAILED) | BIT(PREPARING), true, -1 },
-	{ "release of a grown disk", SD_STATE_READY, false, true, NONE, give_back,
-	        BIT(READY) | BIT(PREPARING), true, -1 },
+	{ "erase fails", fail_it, SD_STATE_ERASING, 0, NONE, BIT(ERASING) | BIT(FAILED),
+	        SD_STATE_FAILED },
+	{ "erase ends", renew, SD_STATE_ERASING, 0, NONE, BIT(ERASING) | BIT(PREPARING),
+	        SD_STATE_PREPARING },
+	{ "grow", grow, SD_STATE_USED, GROWN_BEFORE, NONE, BIT(USED), SD_STATE_USED },
+	{ "first mount of a grown disk", use, SD_STATE_READY, GROWN_BEFORE, NONE,
+	        BIT(READY) | BIT(USED), SD_STATE_USED },
+	{ "release", give_back, SD_STATE_READY, MAY_BE_BLANK, NONE, BIT(READY) | BIT(PREPARING),
+	        -1 },
+	{ "release of a failed one", give_back, SD_STATE_FAILED, MAY_BE_BLANK, NONE,
+	        BIT(FAILED) | BIT(PREPARING), -1 },
+	{ "release of a grown disk", give_back, SD_STATE_READY, GROWN_BEFORE | MAY_BE_BLANK, NONE,
+	        BIT(READY) | BIT(PREPARING), -1 },
 };
 
 static void set_up(const struct scenario *scenario)
@@ -281,12 +277,12 @@ static void set_up(const struct scenario *scenario)
 	(void)snprintf(image.disk.node, sizeof(image.disk.node), "/proc/self/fd/%d", image.fd);
 	image.disk.sector_size = sector;
 	image_resize(&image, SIZE);
-	if (scenario->blank_before)
+	if (scenario->flags & BLANK_BEFORE)
 		return;
 	assert_int_equal(make(), 0);
 	for (size_t i = 0; i < 3 && ways[scenario->from][i]; i++)
 		assert_int_equal(change(ways[scenario->from][i]), 0);
-	if (scenario->grown)
+	if (scenario->flags & GROWN_BEFORE)
 		image_resize(&image, GROWN);
 	if (scenario->damaged != NONE)
 		image_fill(&image,
@@ -307,7 +303,7 @@ static void try_image(
 	if (r == 0 && !(scenario->states & 1u << volume.mark.state))
 		fail_msg("%s, %s %u (%x): it is %s", scenario->name, what, i, subset,
 		        sd_state_name(volume.mark.state));
-	if (r < 0 && !(r == -ENOENT && scenario->may_be_blank && is_blank()))
+	if (r < 0 && !(r == -ENOENT && scenario->flags & MAY_BE_BLANK && is_blank()))
 		fail_msg("%s, %s %u (%x): %s", scenario->name, what, i, subset, err.text);
 	r = scenario->command();
 	if (r < 0)
