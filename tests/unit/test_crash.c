@@ -375,6 +375,8 @@ static void test_power_cuts(void **state)
 {
 	unsigned boundaries = 0, torn = 0, reordered = 0;
 
+	recording = false; /* also after a test that failed */
+	forget_record();
 	sector = *(unsigned *)*state;
 	for (size_t s = 0; s < SD_ARRAY_SIZE(scenarios); s++) {
 		const struct scenario *scenario = &scenarios[s];
