@@ -165,20 +165,17 @@ int claim_make_idle(struct claim *claim, struct sd_error *err)
 	return 0;
 }
 
-int claim_renew(struct claim *claim, const char *who, char ret_id[SD_ID_SIZE], int *ret_lock,
-        struct sd_error *err)
+int claim_renew(struct claim *claim, const char *new_id, struct sd_error *err)
 {
 	const struct sd_volume *volume = &claim->volume;
 	char old[SD_ID_SIZE];
 	int r;
 
 	memcpy(old, volume->mark.id, sizeof(old));
-	r = claim_new_id(who, ret_id, ret_lock, err);
-	if (r == 0)
-		r = sd_volume_renew(&claim->volume, ret_id, err);
+	r = sd_volume_renew(&claim->volume, new_id, err);
 	if (r == 0)
 		sd_log(LOG_NOTICE, "%s (%s): volume %s became %s", volume->disk.name,
-		        volume->disk.wwid, old, ret_id);
+		        volume->disk.wwid, old, new_id);
 	return r;
 }
 

@@ -47,6 +47,5 @@ int claim_make_idle(struct claim *claim, struct sd_error *err);
  */
 int claim_new_id(const char *who, char ret_id[SD_ID_SIZE], int *ret_lock, struct sd_error *err);
 
-/* The claimed volume, erasing or preparing, becomes a new one in state preparing. */
-int claim_renew(struct claim *claim, const char *who, char ret_id[SD_ID_SIZE], int *ret_lock,
-        struct sd_error *err);
+/* The claimed volume, erasing or preparing, becomes this new one (of claim_new_id()) in state preparing. */
+int claim_renew(struct claim *claim, const char *new_id, struct sd_error *err);

@@ -75,14 +75,11 @@ static int check(const struct command *self, const struct arguments *arguments, 
 
 	if (n_disks < 1)
 		return command_usage(self, err, "which disk or volume?");
-	for (erase->method = ERASE_CRYPTO; arguments->method; erase->method++) {
-		if (erase->method > ERASE_DISCARD)
-			return command_usage(self, err, "--method is crypto, zero or discard");
-		if (strcmp(arguments->method, erase_method_name(erase->method)) == 0)
-			break;
-	}
-	if (!arguments->method)
-		erase->method = ERASE_AUTO;
+	if (arguments->method)
+		erase->method = erase_method_by_name(arguments->method);
+	if (arguments->method && erase->method == ERASE_AUTO)
+		return command_usage(self, err, "--method is " ERASE_METHODS);
+	erase->kdf_is_given = recipe->kdf;
 	erase->no_prepare = arguments->no_prepare;
 	if (erase->no_prepare &&
 	        (recipe->filesystem || recipe->encrypt || key_source_is_given(&recipe->key)))
@@ -113,6 +110,8 @@ static int report(const struct job *job, const struct erase_plan *plan,
 	sd_json *json;
 
 	if (!job->tool->json) {
+		if (outcome->warning[0])
+			fprintf(stderr, "solodisk: %s: %s\n", plan->disk.name, outcome->warning);
 		if (plan->no_prepare)
 			printf("%s: erased, and left in state preparing; \"prepare\" or "
 			       "\"release\" goes on\n",
@@ -130,6 +129,8 @@ static int report(const struct job *job, const struct erase_plan *plan,
 		(void)sd_json_set_string(json, "method", erase_method_name(plan->method));
 	(void)sd_json_set_string(json, "volumeID", outcome->id);
 	(void)sd_json_set_string(json, "state", plan->no_prepare ? "preparing" : "ready");
+	if (outcome->warning[0])
+		(void)sd_json_set_string(json, "warning", outcome->warning);
 	if (!plan->no_prepare)
 		recipe_describe(recipe, json);
 	return tool_print_json(json, false, err);
@@ -203,7 +204,7 @@ const struct command cmd_erase = {
 	.name = "erase",
 	.summary = "Destroy a tenant's data and make the volume ready for the next one",
 	.arguments = "[OPTION...] DISK|VOLUME...",
-	.help = "  --method METHOD      crypto (default where encrypted), zero, or discard\n"
+	.help = "  --method METHOD      crypto (default where encrypted), zero, discard, or nvme-format\n"
 	        "  --filesystem TYPE    xfs or ext4; default: as before\n"
 	        "  --encrypt WHAT       luks2 or none; default: as before, luks2 with a key\n" RECIPE_KEY_HELP
 	        "  --no-prepare         make nothing new: leave it erased, in state preparing\n"

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "content.h"
 #include "cancel.h"
+#include "cleanup.h"
 #include "filesystem.h"
 #include "log.h"
+#include "note.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <time.h>
 
 #define MIB (UINT64_C(1) << 20)
 #define XFS_MIN (300 * MIB) /* mkfs.xfs 5.19 and later refuse less */
@@ -49,12 +52,34 @@ bool content_is_medium_error(int code)
 	}
 }
 
+/* The reason on the disk itself, beside what was half done. */
+static int note_failure(
+        const struct sd_volume *volume, const struct sd_error *why, struct sd_error *err)
+{
+	_cleanup_close_ int fd = -1;
+	struct sd_note note;
+	int r;
+
+	r = sd_note_open(volume->disk_fd, true, &fd, err);
+	if (r < 0)
+		return r;
+	if (sd_note_read(fd, volume->mark.id, &note, NULL) < 0)
+		note = (struct sd_note){ .doing = "" };
+	memcpy(note.id, volume->mark.id, sizeof(note.id));
+	(void)snprintf(note.reason, sizeof(note.reason), "%s", why->text);
+	note.failed_at = (uint64_t)time(NULL);
+	return sd_note_write(fd, volume->mark.id, &note, err);
+}
+
 void content_mark_failed(struct sd_volume *volume, const struct sd_error *why)
 {
 	struct sd_error err = SD_ERROR_INIT;
 
 	sd_log(LOG_ERR, "%s (%s), volume %s: %s; it is marked failed", volume->disk.name,
 	        volume->disk.wwid, volume->mark.id, why->text);
+	if (note_failure(volume, why, &err) < 0)
+		sd_log(LOG_ERR, "%s: the reason is not on the disk: %s", volume->disk.name,
+		        err.text);
 	if (sd_volume_set_state(volume, SD_STATE_FAILED, &err) < 0)
 		sd_log(LOG_ERR, "%s: nor can it be marked failed: %s", volume->disk.name, err.text);
 }
@@ -102,7 +127,16 @@ static int make_encrypted(struct sd_volume *volume, const struct recipe *recipe,
 	return sd_crypt_close(id, err);
 }
 
-int content_make(struct sd_volume *volume, const struct recipe *recipe, const struct events *events,
+/* What is ready has no half-done work to be noted. */
+static int clear_note(const struct sd_volume *volume, struct sd_error *err)
+{
+	_cleanup_close_ int fd = -1;
+	int r = sd_note_open(volume->disk_fd, true, &fd, err);
+
+	return r < 0 ? r : sd_note_clear(fd, err);
+}
+
+static int make(struct sd_volume *volume, const struct recipe *recipe, const struct events *events,
         struct sd_error *err)
 {
 	int r;
@@ -112,12 +146,23 @@ int content_make(struct sd_volume *volume, const struct recipe *recipe, const st
 	if (r == 0)
 		r = recipe->key ? make_encrypted(volume, recipe, events, err)
 		                : make_filesystem(volume, volume->node, recipe, events, err);
+	if (r < 0)
+		return sd_error_wrap(
+		        err, recipe->key ? "making LUKS2 and %s" : "making %s", recipe->filesystem);
+	step(events, "mark ready");
+	return clear_note(volume, err);
+}
+
+int content_make(struct sd_volume *volume, const struct recipe *recipe, const struct events *events,
+        struct sd_error *err)
+{
+	int r = make(volume, recipe, events, err);
+
 	if (r < 0) {
 		if (content_is_medium_error(r))
 			content_mark_failed(volume, err);
 		return r;
 	}
-	step(events, "mark ready");
 	r = sd_volume_set_state(volume, SD_STATE_READY, err);
 	if (r == 0)
 		sd_log(LOG_NOTICE, "%s (%s): volume %s is ready, %s%s", volume->disk.name,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "describe.h"
+#include "erase_record.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -35,9 +36,42 @@ sd_json *describe_disk(const struct sd_disk *disk)
 	return json;
 }
 
+/* NULL where nothing is half done. */
+static sd_json *describe_half_done(const struct survey *survey)
+{
+	const struct sd_note *note = &survey->half_done;
+	sd_json *json = note->doing[0] ? sd_json_object() : NULL;
+	char when[ERASE_TIME_SIZE];
+
+	if (!json)
+		return NULL;
+	(void)sd_json_set_string(json, "doing", note->doing);
+	(void)sd_json_set_string(json, "method", or_null(note->method));
+	(void)sd_json_set_string(json, "since", erase_time(note->since, when));
+	if (note->method[0])
+		(void)sd_json_set_int(json, "done", (int64_t)note->done);
+	(void)sd_json_set_string(json, "filesystem", or_null(note->filesystem));
+	(void)sd_json_set_string(json, "encryption", or_null(note->encryption));
+	return json;
+}
+
+static sd_json *describe_failure(const struct survey *survey)
+{
+	const struct sd_note *note = &survey->half_done;
+	sd_json *json = note->reason[0] ? sd_json_object() : NULL;
+	char when[ERASE_TIME_SIZE];
+
+	if (!json)
+		return NULL;
+	(void)sd_json_set_string(json, "reason", note->reason);
+	if (note->failed_at)
+		(void)sd_json_set_string(json, "time", erase_time(note->failed_at, when));
+	return json;
+}
+
 static sd_json *describe_volume(const struct survey *survey)
 {
-	sd_json *json = sd_json_object();
+	sd_json *json = sd_json_object(), *part;
 
 	if (!json)
 		return NULL;
@@ -48,6 +82,10 @@ static sd_json *describe_volume(const struct survey *survey)
 	(void)sd_json_set_string(json, "encryption", survey->luks ? "luks2" : NULL);
 	(void)sd_json_set_bool(json, "tableNeedsRepair", survey->mark.needs_repair);
 	(void)sd_json_set_bool(json, "diskGrew", survey->mark.disk_grew);
+	if ((part = describe_half_done(survey)))
+		(void)sd_json_set(json, "halfDone", part);
+	if ((part = describe_failure(survey)))
+		(void)sd_json_set(json, "failure", part);
 	if (survey->mapping_open > 0)
 		(void)sd_json_set_string(json, "mapping", survey->mapping.name);
 	(void)sd_json_set_string(json, "mappingFault", or_null(survey->mapping_note));

@@ -2,211 +2,139 @@
 #include "erase.h"
 #include "claim.h"
 #include "cleanup.h"
-#include "crypt.h"
-#include "lock.h"
+#include "erase_record.h"
+#include "erase_work.h"
 #include "log.h"
-#include "wipe.h"
 
 #include <errno.h>
-#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
+#include <time.h>
 
-static void step(const struct events *events, const char *name)
+static void work_end(struct erase_work *work)
 {
-	if (events)
-		events->step(events->data, name);
+	if (work->note_fd >= 0)
+		(void)close(work->note_fd);
+	work->note_fd = -1;
+	claim_drop(&work->claim);
 }
 
-/* The range that goes last: where the superblock is, so that until then a repeated erase can tell
- * what the volume was. */
-static uint64_t head_of(uint64_t size)
+/* From here on the disk says itself what is going on: the note comes before the state. */
+static int begin(struct erase_work *work, struct erase_outcome *ret, struct sd_error *err)
 {
-	return size < WIPE_END ? size : WIPE_END;
-}
-
-static int verify(int fd, uint64_t size, const struct events *events, struct sd_error *err)
-{
-	step(events, "verify");
-	return wipe_verify_zero(fd, 0, size, err);
-}
-
-static int erase_zero(int fd, uint64_t size, const struct events *events, struct sd_error *err)
-{
-	uint64_t head = head_of(size);
+	const struct erase_plan *plan = work->plan;
+	struct sd_volume *volume = &work->claim.volume;
 	int r;
 
-	step(events, "overwrite");
-	r = wipe_zero(fd, head, size - head, events, err);
-	if (r == 0)
-		r = wipe_zero(fd, 0, head, NULL, err);
-	return r == 0 ? verify(fd, size, events, err) : r;
-}
-
-static int zero_ends(int fd, uint64_t size, struct sd_error *err)
-{
-	uint64_t head = head_of(size);
-	int r;
-
-	r = wipe_zero(fd, size - head, head, NULL, err);
-	if (r == 0)
-		r = wipe_zero(fd, 0, head, NULL, err);
-	if (r == 0)
-		r = wipe_verify_zero(fd, size - head, head, err);
-	return r == 0 ? wipe_verify_zero(fd, 0, head, err) : r;
-}
-
-static int erase_discard(int fd, uint64_t size, const struct events *events, struct sd_error *err)
-{
-	uint64_t head = head_of(size);
-	int r;
-
-	step(events, "discard");
-	r = wipe_discard(fd, head, size - head, events, err);
+	erase_step(work, "check that nobody uses it");
+	r = claim_take(&plan->disk, "erase", &work->claim, err);
 	if (r < 0)
 		return r;
-	/* Before the head goes: when the disk does not forget, zero must still know what it was. */
-	step(events, "verify");
-	r = wipe_verify_zero(fd, head, size - head - head, err);
-	if (r == -EBADMSG)
-		return sd_error_set(err, EOPNOTSUPP,
-		        "the disk does not read as zeros after a discard (%s), so nothing is "
-		        "proved; "
-		        "use --method zero",
-		        err->text);
-	return r == 0 ? zero_ends(fd, size, err) : r;
-}
-
-/* Under the disk's flock still: it takes no second, and opens the partition alone itself. */
-static int destroy_key(
-        const struct sd_volume *volume, const struct events *events, struct sd_error *err)
-{
-	uint64_t bytes;
-	int r;
-
-	step(events, "destroy the key");
-	r = sd_crypt_erase(volume->node, &bytes, err);
-	if (r == 0)
-		sd_log(LOG_NOTICE, "%s (%s): %" PRIu64 " bytes with the only key were overwritten",
-		        volume->disk.name, volume->disk.wwid, bytes);
-	return r;
-}
-
-/* What is left is ciphertext without a key: a disk that cannot discard keeps it. */
-static int erase_ciphertext(
-        int fd, uint64_t size, const struct events *events, struct sd_error *err)
-{
-	step(events, "discard");
-	if (wipe_discard(fd, 0, size, events, NULL) < 0)
-		sd_log(LOG_INFO, "the disk cannot discard, so the ciphertext stays");
-	return zero_ends(fd, size, err);
-}
-
-static int erase_device(const struct erase_plan *plan, int fd, uint64_t size,
-        const struct events *events, struct sd_error *err)
-{
-	switch (plan->method) {
-	case ERASE_CRYPTO:
-		return erase_ciphertext(fd, size, events, err);
-	case ERASE_DISCARD:
-		return erase_discard(fd, size, events, err);
-	default:
-		return erase_zero(fd, size, events, err);
-	}
-}
-
-/* The disk's lock again, after the long work; the volume's was held all the time. */
-static int lock_again(struct claim *claim, const struct erase_plan *plan, struct sd_error *err)
-{
-	int r;
-
-	r = sd_volume_open(&plan->disk, LOCK_EX, CLAIM_WAIT_MS, &claim->volume, err);
-	if (r < 0)
-		return r;
-	if (strcmp(claim->volume.mark.id, plan->id) != 0 ||
-	        claim->volume.mark.state != SD_STATE_ERASING)
-		return sd_error_set(err, ESTALE,
-		        "the disk is volume %s in state %s now, but %s was being erased",
-		        claim->volume.mark.id, sd_state_name(claim->volume.mark.state), plan->id);
-	return 0;
-}
-
-/*
- * The long part is done without the disk's flock: udevd gives up on a disk that is locked for more
- * than three minutes. O_EXCL on the partition keeps everybody out meanwhile.
- */
-static int clean(struct claim *claim, const struct erase_plan *plan, const struct events *events,
-        struct sd_error *err)
-{
-	_cleanup_close_ int fd = -1;
-	uint64_t size;
-	int r = 0, locked;
-
-	if (plan->method == ERASE_CRYPTO)
-		r = destroy_key(&claim->volume, events, err);
-	if (r == 0)
-		r = wipe_open(claim->volume.node, &fd, &size, err);
-	sd_volume_close(&claim->volume);
-	if (r == 0)
-		r = erase_device(plan, fd, size, events, err);
-	locked = lock_again(claim, plan, r < 0 ? NULL : err);
-	if (r < 0) {
-		if (locked == 0 && content_is_medium_error(r))
-			content_mark_failed(&claim->volume, err);
-		return r;
-	}
-	return locked;
-}
-
-static int begin(struct claim *claim, const struct erase_plan *plan, struct erase_outcome *ret,
-        struct sd_error *err)
-{
-	const struct sd_disk *disk = &plan->disk;
-	int r;
-
-	r = claim_take(disk, "erase", claim, err);
-	if (r < 0)
-		return r;
-	if (strcmp(claim->volume.mark.id, plan->id) != 0 || claim->volume.mark.state != plan->state)
+	if (strcmp(volume->mark.id, plan->id) != 0 || volume->mark.state != plan->state)
 		return sd_error_set(err, ESTALE, "it changed meanwhile; look at it and repeat");
-	r = claim_make_idle(claim, err);
+	r = claim_make_idle(&work->claim, err);
+	if (r == 0)
+		r = sd_note_open(volume->disk_fd, true, &work->note_fd, err);
 	if (r < 0 || plan->state == SD_STATE_PREPARING)
 		return r;
 	ret->touched = true;
-	sd_log(LOG_NOTICE, "%s (%s): volume %s, %s until now, is erased: %s", disk->name,
-	        disk->wwid, plan->id, sd_state_name(plan->state), erase_method_name(plan->method));
-	return plan->state == SD_STATE_ERASING
-	        ? 0
-	        : sd_volume_set_state(&claim->volume, SD_STATE_ERASING, err);
+	sd_log(LOG_NOTICE, "%s (%s): volume %s, %s until now, is erased: %s%s", plan->disk.name,
+	        plan->disk.wwid, plan->id, sd_state_name(plan->state),
+	        erase_method_name(plan->method), plan->from ? ", from where it was" : "");
+	erase_note(work);
+	return plan->state == SD_STATE_ERASING ? 0
+	                                       : sd_volume_set_state(volume, SD_STATE_ERASING, err);
 }
 
-static int finish(struct claim *claim, const struct erase_plan *plan, const struct events *events,
-        struct erase_outcome *ret, struct sd_error *err)
+/*
+ * A new volume, for the next tenant. The new ID has its own note before the mark changes to it, so
+ * that the same command goes on from either side of that change.
+ */
+static int finish(struct erase_work *work, struct erase_outcome *ret, struct sd_error *err)
 {
+	const struct erase_plan *plan = work->plan;
+	struct sd_volume *volume = &work->claim.volume;
+	struct sd_note note = plan->note;
 	_cleanup_close_ int lock = -1;
 	int r;
 
-	r = claim_renew(claim, "erase", ret->id, &lock, err);
+	r = claim_new_id("erase", ret->id, &lock, err);
 	if (r < 0)
 		return r;
-	if (plan->no_prepare)
-		return 0;
-	return content_make(&claim->volume, &plan->recipe, events, err);
+	memcpy(note.id, ret->id, sizeof(note.id));
+	note.method[0] = '\0';
+	note.done = 0;
+	r = sd_note_write(work->note_fd, volume->mark.id, &note, err);
+	if (r < 0 && content_is_medium_error(r))
+		content_mark_failed(volume, err);
+	(void)close(sd_steal_fd(work->note_fd));
+	if (r < 0)
+		return r;
+	r = claim_renew(&work->claim, ret->id, err);
+	if (r < 0 || plan->no_prepare)
+		return r;
+	return content_make(volume, &plan->recipe, work->events, err);
+}
+
+static uint64_t monotonic_seconds(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec;
+}
+
+/* That the record cannot be written must not hide that the disk was erased. */
+static void record(const struct erase_work *work, struct erase_record *record, int code,
+        struct erase_outcome *outcome, const struct sd_error *why)
+{
+	const struct erase_plan *plan = work->plan;
+	struct sd_error err = SD_ERROR_INIT;
+
+	record->disk = &plan->disk;
+	record->id = plan->id;
+	record->new_id = outcome->id;
+	if (plan->state != SD_STATE_PREPARING)
+		record->method = erase_method_name(plan->method);
+	record->bytes = work->bytes;
+	record->from = plan->from;
+	record->resumed = plan->from > 0;
+	record->verified = work->verified;
+	record->verified_as = work->verified_as;
+	record->seconds = monotonic_seconds() - record->seconds;
+	record->code = code;
+	record->reason = why->text;
+	if (erase_record_append(record, &err) == 0)
+		return;
+	sd_log(LOG_ERR, "%s (%s): the erase is not in the record: %s", plan->disk.name,
+	        plan->disk.wwid, err.text);
+	(void)snprintf(outcome->warning, sizeof(outcome->warning),
+	        "the erase is not in the record: %.400s", err.text);
 }
 
 int erase_run(const struct erase_plan *plan, const struct events *events, struct erase_outcome *ret,
         struct sd_error *err)
 {
-	_cleanup_claim_ struct claim claim = CLAIM_INIT;
+	_cleanup_(work_end) struct erase_work work = {
+		.plan = plan,
+		.events = events,
+		.claim = CLAIM_INIT,
+		.note_fd = -1,
+		.note = plan->note,
+		.bytes = plan->from,
+	};
+	struct erase_record run = { .began = time(NULL), .seconds = monotonic_seconds() };
 	int r;
 
 	memset(ret, 0, sizeof(*ret));
-	step(events, "check that nobody uses it");
-	r = begin(&claim, plan, ret, err);
+	r = begin(&work, ret, err);
 	if (r == 0 && plan->state != SD_STATE_PREPARING)
-		r = clean(&claim, plan, events, err);
-	if (r < 0)
-		return r;
-	ret->touched = true;
-	return finish(&claim, plan, events, ret, err);
+		r = erase_clean(&work, err);
+	if (r == 0) {
+		ret->touched = true;
+		r = finish(&work, ret, err);
+	}
+	if (ret->touched)
+		record(&work, &run, r, ret, err);
+	return r;
 }

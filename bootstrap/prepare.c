@@ -154,7 +154,9 @@ static int prepare_again(const struct prepare *prepare, const struct sd_disk *di
 		return r;
 	ret->touched = true;
 	step(prepare, "new ID");
-	r = claim_renew(&claim, "prepare", ret->id, &lock, err);
+	r = claim_new_id("prepare", ret->id, &lock, err);
+	if (r == 0)
+		r = claim_renew(&claim, ret->id, err);
 	return r < 0 ? r : content_make(&claim.volume, &prepare->recipe, prepare->events, err);
 }
 

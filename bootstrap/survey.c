@@ -2,6 +2,7 @@
 #include "survey.h"
 #include "cleanup.h"
 #include "disk_answer.h"
+#include "erase_record.h"
 #include "lock.h"
 
 #include <errno.h>
@@ -103,15 +104,65 @@ static void look_into_mapping(struct survey *survey)
 		(void)snprintf(survey->filesystem, sizeof(survey->filesystem), "%s", content.type);
 }
 
+/* What the disk says of half-done work. Without a reason of its own, a failure may be in the record. */
+static void look_at_half_done(struct survey *survey, int disk_fd)
+{
+	struct sd_note *note = &survey->half_done;
+	_cleanup_close_ int fd = -1;
+
+	if (survey->mark.state == SD_STATE_READY || survey->mark.state == SD_STATE_USED)
+		return;
+	if (sd_note_open(disk_fd, false, &fd, NULL) < 0 ||
+	        sd_note_read(fd, survey->mark.id, note, NULL) < 0)
+		*note = (struct sd_note){ .doing = "" };
+	if (survey->mark.state == SD_STATE_FAILED && !note->reason[0])
+		(void)erase_record_reason(
+		        survey->disk.wwid, survey->mark.id, note->reason, sizeof(note->reason));
+}
+
+static void describe_erasing(const struct survey *survey, char *ret, size_t size)
+{
+	const struct sd_note *note = &survey->half_done;
+	char since[ERASE_TIME_SIZE];
+
+	if (note->method[0] && survey->mark.size)
+		(void)snprintf(ret, size,
+		        "being erased (%s, begun %s, %u%% done), or that was interrupted: \"erase\" "
+		        "again goes on",
+		        note->method, erase_time(note->since, since),
+		        (unsigned)((double)note->done * 100 / (double)survey->mark.size));
+	else
+		(void)snprintf(ret, size,
+		        "being erased, or that was interrupted: \"erase\" again goes on");
+}
+
+static void describe_failed(const struct survey *survey, char *ret, size_t size)
+{
+	const struct sd_note *note = &survey->half_done;
+	char when[ERASE_TIME_SIZE] = "";
+
+	if (note->failed_at)
+		(void)erase_time(note->failed_at, when);
+	if (note->reason[0])
+		(void)snprintf(
+		        ret, size, "failed%s%s: %s", when[0] ? " at " : "", when, note->reason);
+	else
+		(void)snprintf(ret, size,
+		        "a step failed on this disk, see the log; for an operator to decide");
+}
+
 /* mounts: 0, or the negative errno for which they could not be told. */
 static void note_volume(struct survey *survey, int mounts)
 {
 	const char *where = survey->mounts.n ? survey->mounts.mount[0].target : NULL;
-	const char *text = "";
+	char buf[800];
+	const char *text = buf;
 
 	switch (survey->mark.state) {
 	case SD_STATE_PREPARING:
-		text = "being prepared, or that was interrupted: \"prepare\" again goes on";
+		text = survey->half_done.doing[0]
+		        ? "erased, and not made again yet: \"erase\" or \"prepare\" goes on"
+		        : "being prepared, or that was interrupted: \"prepare\" again goes on";
 		break;
 	case SD_STATE_READY:
 		text = "ready for its first tenant";
@@ -120,10 +171,10 @@ static void note_volume(struct survey *survey, int mounts)
 		text = "has or had a tenant's data";
 		break;
 	case SD_STATE_ERASING:
-		text = "being erased, or that was interrupted: \"erase\" again goes on";
+		describe_erasing(survey, buf, sizeof(buf));
 		break;
 	case SD_STATE_FAILED:
-		text = "a step failed on this disk, see the log; for an operator to decide";
+		describe_failed(survey, buf, sizeof(buf));
 		break;
 	}
 	note(survey, SURVEY_OURS, "%s%s%s%s%s%s%s", text, where ? "; mounted at " : "",
@@ -149,12 +200,13 @@ static void find_partition(struct survey *survey)
 	}
 }
 
-static void look_at_volume(struct survey *survey)
+static void look_at_volume(struct survey *survey, int disk_fd)
 {
 	struct sd_error why = SD_ERROR_INIT;
 	dev_t devno;
 	int r = 0;
 
+	look_at_half_done(survey, disk_fd);
 	find_partition(survey);
 	if (survey->partition[0]) {
 		look_at_content(survey);
@@ -194,7 +246,7 @@ void survey_disk(const struct sd_disk *disk, struct survey *ret)
 	if (r == 0)
 		r = sd_volume_read_mark(fd, disk, &ret->mark, &why);
 	if (r == 0) {
-		look_at_volume(ret);
+		look_at_volume(ret, fd);
 		return;
 	}
 	if (r == -ENOENT) {

@@ -10,6 +10,7 @@
 #include "disk.h"
 #include "error.h"
 #include "mounts.h"
+#include "note.h"
 #include "probe.h"
 #include "volume.h"
 
@@ -30,6 +31,8 @@ struct survey {
 
 	/* Of a volume only: */
 	struct sd_mark mark;
+	struct sd_note
+	        half_done; /* of one that is erasing, preparing or failed; all empty: nothing noted */
 	char partition[256]; /* its node; "": the kernel does not show it */
 	dev_t devno;
 	struct sd_content content; /* of the partition; type "": could not be told */

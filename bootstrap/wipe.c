@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "wipe.h"
 #include "blockdev.h"
+#include "cancel.h"
 #include "cleanup.h"
+#include "log.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
-#include <sys/random.h>
+#include <time.h>
 
-#define CHUNK (64ull << 20)    /* of one ioctl: a second or so on a slow disk, for the progress */
-#define READ_ALL (64ull << 20) /* up to here every byte is read back */
-#define SAMPLE (64ull << 10)
-#define SAMPLES 512
+#define ZERO_CHUNK (16ull << 20) /* of one ioctl: no second even on a slow disk */
+#define DISCARD_CHUNK (1ull << 30)
+#define CHECKPOINT_EVERY 2 /* seconds; a flush and 4 KiB of writing each */
 
 int wipe_open(const char *node, int *ret_fd, uint64_t *ret_size, struct sd_error *err)
 {
@@ -30,84 +31,93 @@ int wipe_open(const char *node, int *ret_fd, uint64_t *ret_size, struct sd_error
 	return 0;
 }
 
-static int zero_chunk(int fd, uint64_t offset, uint64_t length)
+/* Whatever is wrong with the disk's own command for it: if plain writes work, the disk is well. */
+static int zero_chunk(int fd, uint64_t offset, uint64_t length, struct sd_error *err)
 {
 	uint64_t range[2] = { offset, length };
 
 	if (ioctl(fd, BLKZEROOUT, range) == 0)
 		return 0;
 	if (errno != EOPNOTSUPP && errno != ENOTTY)
-		return -errno;
-	return sd_blockdev_zero(fd, offset, length, NULL); /* its driver knows no such command */
+		sd_log(LOG_WARNING, "zeroing %" PRIu64 " bytes at %" PRIu64 ": %m; writing them",
+		        length, offset);
+	return sd_blockdev_zero(fd, offset, length, err);
 }
 
-static int discard_chunk(int fd, uint64_t offset, uint64_t length)
+static int discard_chunk(int fd, uint64_t offset, uint64_t length, struct sd_error *err)
 {
 	uint64_t range[2] = { offset, length };
 
-	return ioctl(fd, BLKDISCARD, range) == 0 ? 0 : -errno;
+	if (ioctl(fd, BLKDISCARD, range) == 0)
+		return 0;
+	return sd_error_errno(err, sd_blockdev_errno(errno),
+	        "cannot discard %" PRIu64 " bytes at byte %" PRIu64, length, offset);
 }
 
-static int each_chunk(int fd, uint64_t offset, uint64_t length, int (*f)(int, uint64_t, uint64_t),
-        const char *what, const struct events *events, struct sd_error *err)
+static time_t seconds(void)
 {
-	uint64_t done = 0;
+	struct timespec ts;
 
-	while (done < length) {
-		uint64_t chunk = length - done < CHUNK ? length - done : CHUNK;
-		int r = f(fd, offset + done, chunk);
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec;
+}
 
-		if (r < 0)
-			return sd_error_errno(err, -r, "cannot %s %" PRIu64 " bytes at %" PRIu64,
-			        what, chunk, offset + done);
-		done += chunk;
-		if (events)
-			events->amount(events->data, done, length);
-	}
-	if (fsync(fd) < 0)
-		return sd_error_errno(err, errno, "cannot flush the disk's cache");
+static int flush(int fd, struct sd_error *err)
+{
+	if (fdatasync(fd) < 0)
+		return sd_error_errno(
+		        err, sd_blockdev_errno(errno), "cannot flush the disk's cache");
 	return 0;
 }
 
-int wipe_zero(
-        int fd, uint64_t offset, uint64_t length, const struct events *events, struct sd_error *err)
+static int reached(const struct wipe *wipe, uint64_t done, struct sd_error *err)
 {
-	return each_chunk(fd, offset, length, zero_chunk, "overwrite", events, err);
+	int r = flush(wipe->fd, err);
+
+	return r == 0 && wipe->checkpoint ? wipe->checkpoint(wipe->data, done, err) : r;
 }
 
-int wipe_discard(
-        int fd, uint64_t offset, uint64_t length, const struct events *events, struct sd_error *err)
+static void tell(const struct wipe *wipe, uint64_t done)
 {
-	return each_chunk(fd, offset, length, discard_chunk, "discard", events, err);
+	if (wipe->events)
+		wipe->events->amount(wipe->events->data, done, wipe->size);
 }
 
-static int check_zero(int fd, uint64_t offset, uint64_t length, struct sd_error *err)
+static int each_chunk(const struct wipe *wipe, uint64_t from, uint64_t to, uint64_t size,
+        int (*f)(int fd, uint64_t offset, uint64_t length, struct sd_error *err),
+        struct sd_error *err)
 {
-	uint64_t at;
-	int r = sd_blockdev_is_zero(fd, offset, length, &at, err);
+	time_t last = seconds();
+	uint64_t at = from;
+	int r = 0;
 
-	if (r == 0)
-		return sd_error_set(err, EBADMSG,
-		        "byte %" PRIu64 " should be zero now, but something is still there", at);
-	return r < 0 ? r : 0;
-}
+	tell(wipe, at); /* where it begins is not where this run's speed is counted from */
+	while (r == 0 && at < to) {
+		uint64_t chunk = to - at < size ? to - at : size;
 
-int wipe_verify_zero(int fd, uint64_t offset, uint64_t length, struct sd_error *err)
-{
-	uint64_t blocks = length / SAMPLE;
-	int r;
-
-	if (length <= READ_ALL)
-		return check_zero(fd, offset, length, err);
-	r = check_zero(fd, offset, SAMPLE, err);
-	if (r == 0)
-		r = check_zero(fd, offset + length - SAMPLE, SAMPLE, err);
-	for (unsigned i = 0; r == 0 && i < SAMPLES; i++) {
-		uint64_t random;
-
-		if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
-			return sd_error_errno(err, errno, "no random numbers to choose places by");
-		r = check_zero(fd, offset + random % blocks * SAMPLE, SAMPLE, err);
+		r = f(wipe->fd, at, chunk, err);
+		if (r < 0)
+			return r;
+		at += chunk;
+		tell(wipe, at);
+		r = cancel_check(err);
+		if (r < 0) {
+			/* it is cancelled all the same if the place cannot be noted */
+			(void)reached(wipe, at, NULL);
+		} else if (at < to && seconds() - last >= CHECKPOINT_EVERY) {
+			r = reached(wipe, at, err);
+			last = seconds();
+		}
 	}
-	return r;
+	return r == 0 ? reached(wipe, at, err) : r;
+}
+
+int wipe_zero(const struct wipe *wipe, uint64_t from, uint64_t to, struct sd_error *err)
+{
+	return each_chunk(wipe, from, to, ZERO_CHUNK, zero_chunk, err);
+}
+
+int wipe_discard(const struct wipe *wipe, uint64_t from, uint64_t to, struct sd_error *err)
+{
+	return each_chunk(wipe, from, to, DISCARD_CHUNK, discard_chunk, err);
 }

@@ -100,6 +100,13 @@ int sd_volume_renew(struct sd_volume *volume, const char *new_id, struct sd_erro
 int sd_volume_create(int fd, const struct sd_disk *disk, const char *id, struct sd_volume *ret,
         struct sd_error *err);
 
+/*
+ * The same for a volume whose erase took the table along (Format NVM): under its own ID, in state
+ * erasing. Only for who held the volume all the time.
+ */
+int sd_volume_recreate(int fd, const struct sd_disk *disk, const char *id, struct sd_volume *ret,
+        struct sd_error *err);
+
 /* The disk grew: moves the backup table and enlarges the partition, table and kernel. LOCK_EX held. */
 int sd_volume_grow(struct sd_volume *volume, struct sd_error *err);
 

@@ -55,8 +55,8 @@ static int layout_clear_ends(int fd, const struct sd_disk *disk, struct sd_error
 	return r < 0 ? r : layout_clear(direct, disk, 0, SD_MIB, err);
 }
 
-int sd_volume_create(int fd, const struct sd_disk *disk, const char *id, struct sd_volume *ret,
-        struct sd_error *err)
+static int layout_create(int fd, const struct sd_disk *disk, const char *id, enum sd_state state,
+        struct sd_volume *ret, struct sd_error *err)
 {
 	_cleanup_volume_ struct sd_volume volume = SD_VOLUME_INIT;
 	char disk_guid[SD_ID_SIZE];
@@ -73,7 +73,7 @@ int sd_volume_create(int fd, const struct sd_disk *disk, const char *id, struct 
 	volume.disk = *disk;
 	volume.lock = LOCK_EX;
 	memcpy(volume.mark.id, id, sizeof(volume.mark.id));
-	volume.mark.state = SD_STATE_PREPARING;
+	volume.mark.state = state;
 	volume.mark.number = 1;
 	sd_mark_layout(disk->size, &volume.mark.start, &volume.mark.size);
 	volume.disk_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
@@ -91,6 +91,18 @@ int sd_volume_create(int fd, const struct sd_disk *disk, const char *id, struct 
 	*ret = volume;
 	volume.disk_fd = -1;
 	return 0;
+}
+
+int sd_volume_create(int fd, const struct sd_disk *disk, const char *id, struct sd_volume *ret,
+        struct sd_error *err)
+{
+	return layout_create(fd, disk, id, SD_STATE_PREPARING, ret, err);
+}
+
+int sd_volume_recreate(int fd, const struct sd_disk *disk, const char *id, struct sd_volume *ret,
+        struct sd_error *err)
+{
+	return layout_create(fd, disk, id, SD_STATE_ERASING, ret, err);
 }
 
 int sd_volume_grow(struct sd_volume *volume, struct sd_error *err)

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # solodisk erase and release: nothing of the old tenant is left, and nobody's data is taken.
-# vm: --udev --disk nvme,name=a,size=128M --disk nvme,name=b,size=330M
+# vm: --udev --disk nvme,name=a,size=128M --disk nvme,name=b,size=330M --disk scsi,name=c,size=64M
 # timeout: 400
 . "$SRC/tests/vm/lib.sh"
 . "$SRC/tests/vm/driver.sh"
@@ -70,6 +70,16 @@ ok "discard" solodisk erase --yes --method discard nvme0n1
 is "ready" "$(state nvme0n1)" ready
 is "the marker is nowhere on the disk" "$(found "$marker" /dev/nvme0n1)" 0
 
+# The controller's own
+
+new=$(prepare /dev/sda --filesystem ext4)
+refused "no NVMe" c "no NVMe namespace" solodisk erase --yes --method nvme-format sda
+tenant nvme0n1 5 "$(options "$(id_of nvme0n1)" pv)"
+isnt "the marker is on the disk once more" "$(found "$marker" /dev/nvme0n1)" 0
+ok "nvme-format" solodisk erase --yes --method nvme-format nvme0n1
+is "ready" "$(state nvme0n1)" ready
+is "the marker is nowhere on the disk" "$(found "$marker" /dev/nvme0n1)" 0
+
 # Crypto
 
 tenant nvme1n1 6 "$(luks_options "$secret" "$old_key" pv)"
@@ -92,11 +102,31 @@ ok "the new one does" cryptsetup open --test-passphrase --key-file "$KEYS/new" /
 isnt "it has a new ID" "$(id_of nvme1n1)" "$secret"
 ok "left erased" solodisk erase --yes --no-prepare nvme1n1
 is "in state preparing" "$(state nvme1n1)" preparing
-refused "what it was cannot be told any more" b "encrypt" solodisk erase --yes nvme1n1
-ok "made otherwise than before" \
-	solodisk erase --yes --encrypt none --filesystem ext4 nvme1n1
+refused "what it was is noted: encrypted" b "give a key" solodisk erase --yes nvme1n1
+ok "it is made again from the note" bash -c \
+	"solodisk erase --yes --key file:new --filesystem xfs nvme1n1 >/tmp/out"
+like "as it was" "$(cat /tmp/out)" "ready, xfs in LUKS2"
+chmod 0777 /var/lib/solodisk
+ok "made otherwise than before, and the record is not to be trusted" bash -c \
+	"solodisk erase --yes --encrypt none --filesystem ext4 nvme1n1 2>/tmp/err"
+like "a warning says so" "$(cat /tmp/err)" "not in the record.*others than root"
 is "ready, and plain" "$(state nvme1n1) $(blkid -po value -s TYPE /dev/nvme1n1p1)" "ready ext4"
 ok "given back" solodisk release --yes nvme1n1
 is "blank" "$(state nvme1n1)" blank
+
+# The record: a line for each of them, whose
+
+log=/var/lib/solodisk/erase.log
+is "its directory was made root's alone" "$(stat -c %a:%U $log)" 600:root
+is "the record has every erase" "$(jq -r '[.method, .verified.as, .result, .resumed] | join(" ")' $log)" \
+	"zero zeros done false
+discard zeros done false
+nvme-format changed done false
+crypto overwritten done false
+crypto overwritten done false
+  done false"
+is "and whose it was" "$(jq -r 'select(.time | fromdate > 0) | [.wwid, .serial, .volumeID,
+	(.newVolumeID | length), .bytes, .verified.bytes, .seconds >= 0] | join(" ")' $log | head -1)" \
+	"$plain_wwid SOLO0001 $plain 36 $((126 << 20)) 18874368 true"
 no_leftovers "nothing is left mounted, mapped, locked or noted"
 done_testing
