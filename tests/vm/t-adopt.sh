@@ -77,7 +77,7 @@ adopt "its key unseen" /tmp/b.json --key secret:key --secret team/keys nvme0n1
 like "it says so" "$said" "used, LUKS2, .*no key was tried"
 is "what is inside cannot be told" "$(jq -c '.spec.flexVolume.fsType' /tmp/b.json)" null
 (umask 077 && head -c 64 /dev/urandom >/tmp/wrong)
-refused "a wrong key" b "opens no keyslot" \
+refused "a wrong key" b "wrong key for" \
 	solodisk adopt --key secret:key --secret team/keys --key-file /tmp/wrong nvme0n1
 refused "a key file that the new node does not have" b "/etc/solodisk/keys/tenant" \
 	solodisk adopt --key file:tenant nvme0n1
