@@ -28,7 +28,7 @@ B := build
 endif
 
 CC ?= gcc
-PKGS := jansson blkid fdisk mount smartcols uuid
+PKGS := jansson blkid fdisk mount smartcols uuid libuv
 pkg = $(shell pkg-config $(1) $(2) 2>/dev/null)
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
@@ -92,11 +92,14 @@ $(TOOL_BIN): $(TOOL) $(B)/libcore.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -pie $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-# Unit tests: one cmocka program a module, each against the core library.
+# Unit tests: one cmocka program a module, each against the core library; of the tool's modules those that
+# need nothing else.
+$(B)/tests/unit/test_pace: $(B)/bootstrap/pace.o
+$(B)/tests/unit/test_jobs: $(B)/bootstrap/jobs.o $(B)/bootstrap/job.o $(B)/bootstrap/cancel.o
 $(B)/tests/unit/%: tests/unit/%.c $(B)/libcore.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -o $@ $(filter %.c %.a,$^) $(ALL_LDFLAGS) $(LIBS) -lcmocka
+	$(Q)$(CC) $(CPPFLAGS) -iquote bootstrap $(ALL_CFLAGS) -o $@ $(filter %.c %.o %.a,$^) $(ALL_LDFLAGS) $(LIBS) -lcmocka
 
 # Test-only programs that call the core from a guest's shell.
 TOOLS := $(patsubst tests/vm/%.c,$(B)/tests/vm/%,$(wildcard tests/vm/*.c))

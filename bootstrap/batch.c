@@ -50,20 +50,6 @@ void batch_free(struct batch *batch)
 	free(batch->disks);
 }
 
-int batch_run(const struct batch *batch,
-        int (*work)(void *data, const struct sd_disk *disk, size_t i), void *data)
-{
-	int code = TOOL_OK;
-
-	for (size_t i = 0; i < batch->n; i++) {
-		int one = work(data, &batch->disks[i], i);
-
-		if (one != TOOL_OK)
-			code = batch->n == 1 ? one : TOOL_FAILED;
-	}
-	return code;
-}
-
 sd_json *batch_event(const char *event, const struct sd_disk *disk)
 {
 	sd_json *json = sd_json_object();

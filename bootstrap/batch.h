@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* Several disks in one command: none is touched unless all may be; then one after another. */
+/* Several disks in one command: none is touched unless all may be. */
 
 #include "commands.h"
 #include "disk.h"
@@ -26,13 +26,6 @@ int batch_open(struct batch *batch, const struct tool *tool, char **words, size_
         int (*check)(void *data, const struct sd_disk *disk, size_t i, struct sd_error *err),
         void *data);
 void batch_free(struct batch *batch);
-
-/*
- * Calls work for each. It reports its own error and returns an exit code. The others go on; when there
- * are several, the whole then is TOOL_FAILED: something was changed.
- */
-int batch_run(const struct batch *batch,
-        int (*work)(void *data, const struct sd_disk *disk, size_t i), void *data);
 
 /* {"event": event, "disk": ..., "wwid": ...}, to be filled up and printed. NULL without memory. */
 sd_json *batch_event(const char *event, const struct sd_disk *disk);

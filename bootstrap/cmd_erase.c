@@ -2,11 +2,11 @@
 
 /* solodisk erase: cleans volumes, and makes them ready for the next tenant. */
 
-#include "ask.h"
 #include "batch.h"
 #include "cleanup.h"
 #include "commands.h"
 #include "erase.h"
+#include "parallel.h"
 #include "recipe.h"
 
 #include <errno.h>
@@ -15,8 +15,9 @@
 
 struct arguments {
 	struct recipe_arguments recipe;
+	struct parallel_arguments parallel;
 	const char *method;
-	bool yes, no_prepare;
+	bool no_prepare;
 };
 
 static int parse(struct tool *tool, const struct command *self, int argc, char **argv,
@@ -24,7 +25,7 @@ static int parse(struct tool *tool, const struct command *self, int argc, char *
 {
 	static const struct option options[] = {
 		RECIPE_OPTIONS,
-		{ "yes", no_argument, NULL, 'y' },
+		PARALLEL_OPTIONS,
 		{ "method", required_argument, NULL, 'm' },
 		{ "no-prepare", no_argument, NULL, 'n' },
 		COMMON_OPTIONS,
@@ -32,12 +33,10 @@ static int parse(struct tool *tool, const struct command *self, int argc, char *
 	int c;
 
 	while ((c = command_getopt(tool, self, argc, argv, options, err)) != -1) {
-		if (recipe_option(&arguments->recipe, c, optarg))
+		if (recipe_option(&arguments->recipe, c, optarg) ||
+		        parallel_option(&arguments->parallel, c, optarg))
 			continue;
 		switch (c) {
-		case 'y':
-			arguments->yes = true;
-			break;
 		case 'm':
 			arguments->method = optarg;
 			break;
@@ -86,8 +85,9 @@ static int check(const struct command *self, const struct arguments *arguments, 
 		return command_usage(
 		        self, err, "--no-prepare makes nothing, so it takes no filesystem or key");
 	code = check_encryption(self, recipe, erase, err);
-	return code == TOOL_OK ? recipe_check(self, recipe, !arguments->yes, &erase->recipe, err)
-	                       : code;
+	return code == TOOL_OK
+	        ? recipe_check(self, recipe, !arguments->parallel.yes, &erase->recipe, err)
+	        : code;
 }
 
 struct job {
@@ -103,9 +103,11 @@ static int make_plan(void *data, const struct sd_disk *disk, size_t i, struct sd
 	return erase_make_plan(&job->erase, disk, &job->plans[i], err);
 }
 
-static int report(const struct job *job, const struct erase_plan *plan,
-        const struct erase_outcome *outcome, struct sd_error *err)
+static int report(void *data, const struct sd_disk *disk, size_t i, const struct outcome *outcome,
+        struct sd_error *err)
 {
+	const struct job *job = data;
+	const struct erase_plan *plan = &job->plans[i];
 	const struct recipe *recipe = &plan->recipe;
 	sd_json *json;
 
@@ -115,13 +117,13 @@ static int report(const struct job *job, const struct erase_plan *plan,
 		if (plan->no_prepare)
 			printf("%s: erased, and left in state preparing; \"prepare\" or "
 			       "\"release\" goes on\n",
-			        plan->disk.name);
+			        disk->name);
 		else
-			printf("%s: erased; volume %s is ready, %s%s\n", plan->disk.name,
-			        outcome->id, recipe->filesystem, recipe->key ? " in LUKS2" : "");
+			printf("%s: erased; volume %s is ready, %s%s\n", disk->name, outcome->id,
+			        recipe->filesystem, recipe->key ? " in LUKS2" : "");
 		return 0;
 	}
-	json = batch_event("done", &plan->disk);
+	json = batch_event("done", disk);
 	if (!json)
 		return sd_error_set(err, ENOMEM, "out of memory");
 	(void)sd_json_set_string(json, "erasedVolumeID", plan->id);
@@ -136,55 +138,30 @@ static int report(const struct job *job, const struct erase_plan *plan,
 	return tool_print_json(json, false, err);
 }
 
-static int erase_one(void *data, const struct sd_disk *disk, size_t i)
+static int erase_one(void *data, const struct sd_disk *disk, size_t i, const struct events *events,
+        struct outcome *ret, struct sd_error *err)
 {
 	const struct job *job = data;
-	struct sd_error err = SD_ERROR_INIT;
-	struct erase_outcome outcome;
-	struct progress progress;
-	struct events events = progress_begin(&progress, job->tool, disk->name);
-	int code, r;
 
-	r = erase_run(&job->plans[i], &events, &outcome, &err);
-	progress_end(&progress);
-	if (r == 0)
-		r = report(job, &job->plans[i], &outcome, &err);
-	if (r == 0)
-		return TOOL_OK;
-	code = outcome.touched ? TOOL_FAILED : tool_exit_code(&err);
-	if (outcome.touched && !content_is_medium_error(r) && r != -EOPNOTSUPP)
-		sd_error_set(&err, err.code, "%s; the same command goes on from here", err.text);
-	tool_error(job->tool, disk->name, code, &err);
-	return code;
-}
-
-static int erase_all(struct job *job, bool yes, char **words, int n, struct sd_error *err)
-{
-	_cleanup_free_ struct erase_plan *plans = calloc((size_t)n, sizeof(*plans));
-	_cleanup_batch_ struct batch batch = { 0 };
-	int code;
-
-	if (!plans) {
-		sd_error_set(err, ENOMEM, "out of memory");
-		return TOOL_REFUSED;
-	}
-	job->plans = plans;
-	code = batch_open(&batch, job->tool, words, (size_t)n, make_plan, job);
-	if (code != TOOL_OK)
-		return code;
-	if (!yes &&
-	        ask_yes(job->tool, "All data on these disks will be destroyed:", batch.disks,
-	                batch.n, err) < 0)
-		return TOOL_REFUSED;
-	return batch_run(&batch, erase_one, job);
+	(void)disk;
+	return erase_run(&job->plans[i], events, ret, err);
 }
 
 static int run(
         struct tool *tool, const struct command *self, int argc, char **argv, struct sd_error *err)
 {
+	_cleanup_free_ struct erase_plan *plans = NULL;
 	_cleanup_key_ struct sd_key key = SD_KEY_INIT;
 	struct arguments arguments = { 0 };
 	struct job job = { .tool = tool };
+	const struct parallel parallel = {
+		.tool = tool,
+		.arguments = &arguments.parallel,
+		.question = "All data on these disks will be destroyed:",
+		.check = make_plan,
+		.work = { .run = erase_one, .key = &key, .data = &job },
+		.report = report,
+	};
 	int code;
 
 	code = parse(tool, self, argc, argv, &arguments, err);
@@ -197,7 +174,12 @@ static int run(
 			return TOOL_REFUSED;
 		job.erase.recipe.key = &key;
 	}
-	return erase_all(&job, arguments.yes, argv + optind, argc - optind, err);
+	job.plans = plans = calloc((size_t)(argc - optind), sizeof(*plans));
+	if (!plans) {
+		sd_error_set(err, ENOMEM, "out of memory");
+		return TOOL_REFUSED;
+	}
+	return parallel_run(self, &parallel, argv + optind, (size_t)(argc - optind), err);
 }
 
 const struct command cmd_erase = {
@@ -207,8 +189,7 @@ const struct command cmd_erase = {
 	.help = "  --method METHOD      crypto (default where encrypted), zero, discard, or nvme-format\n"
 	        "  --filesystem TYPE    xfs or ext4; default: as before\n"
 	        "  --encrypt WHAT       luks2 or none; default: as before, luks2 with a key\n" RECIPE_KEY_HELP
-	        "  --no-prepare         make nothing new: leave it erased, in state preparing\n"
-	        "  --yes                do not ask\n",
+	        "  --no-prepare         make nothing new: leave it erased, in state preparing\n" PARALLEL_HELP,
 	.changes_disks = true,
 	.run = run,
 };

@@ -2,11 +2,11 @@
 
 /* solodisk prepare: makes volumes of disks. */
 
-#include "ask.h"
-#include "batch.h"
 #include "cleanup.h"
 #include "commands.h"
 #include "fingerprint.h"
+#include "parallel.h"
+#include "prepare.h"
 #include "prepare_one.h"
 #include "recipe.h"
 
@@ -16,8 +16,9 @@
 
 struct arguments {
 	struct recipe_arguments recipe;
+	struct parallel_arguments parallel;
 	const char *wwid;
-	bool yes, force;
+	bool force;
 };
 
 static int parse(struct tool *tool, const struct command *self, int argc, char **argv,
@@ -25,7 +26,7 @@ static int parse(struct tool *tool, const struct command *self, int argc, char *
 {
 	static const struct option options[] = {
 		RECIPE_OPTIONS,
-		{ "yes", no_argument, NULL, 'y' },
+		PARALLEL_OPTIONS,
 		{ "force", no_argument, NULL, 'F' },
 		{ "wwid", required_argument, NULL, 'w' },
 		COMMON_OPTIONS,
@@ -33,12 +34,10 @@ static int parse(struct tool *tool, const struct command *self, int argc, char *
 	int c;
 
 	while ((c = command_getopt(tool, self, argc, argv, options, err)) != -1) {
-		if (recipe_option(&arguments->recipe, c, optarg))
+		if (recipe_option(&arguments->recipe, c, optarg) ||
+		        parallel_option(&arguments->parallel, c, optarg))
 			continue;
 		switch (c) {
-		case 'y':
-			arguments->yes = true;
-			break;
 		case 'F':
 			arguments->force = true;
 			break;
@@ -73,7 +72,7 @@ static int check(const struct command *self, const struct arguments *arguments, 
 	if (arguments->wwid && n_disks != 1)
 		return command_usage(self, err, "--wwid takes exactly one disk");
 	prepare->force = arguments->force;
-	return recipe_check(self, recipe, !arguments->yes, &prepare->recipe, err);
+	return recipe_check(self, recipe, !arguments->parallel.yes, &prepare->recipe, err);
 }
 
 struct job {
@@ -96,44 +95,41 @@ static int check_disk(void *data, const struct sd_disk *disk, size_t i, struct s
 	return r < 0 ? r : prepare_check(&job->prepare, disk, &todo, err);
 }
 
-static int prepare_ith(void *data, const struct sd_disk *disk, size_t i)
+static int report(void *data, const struct sd_disk *disk, size_t i, const struct outcome *outcome,
+        struct sd_error *err)
+{
+	const struct job *job = data;
+
+	(void)i;
+	return prepare_report(job->tool, &job->prepare.recipe, disk, outcome, err);
+}
+
+static int prepare_one(void *data, const struct sd_disk *disk, size_t i,
+        const struct events *events, struct outcome *ret, struct sd_error *err)
 {
 	const struct job *job = data;
 	struct prepare prepare = job->prepare;
 
+	prepare.events = events;
 	prepare.seen = &job->seen[i];
-	return prepare_one(job->tool, &prepare, disk);
-}
-
-static int prepare_all(struct job *job, char **words, int n, struct sd_error *err)
-{
-	_cleanup_batch_ struct batch batch = { 0 };
-	_cleanup_free_ struct fingerprint *seen = NULL;
-	int code;
-
-	seen = job->seen = calloc((size_t)n, sizeof(*seen));
-	if (!seen) {
-		sd_error_set(err, ENOMEM, "out of memory");
-		return TOOL_REFUSED;
-	}
-	code = batch_open(&batch, job->tool, words, (size_t)n, check_disk, job);
-	if (code != TOOL_OK)
-		return code;
-	if (!job->arguments->yes &&
-	        ask_yes(job->tool,
-	                job->prepare.force ? "EVERYTHING on this disk will be lost:"
-	                                   : "These disks will be formatted:",
-	                batch.disks, batch.n, err) < 0)
-		return TOOL_REFUSED;
-	return batch_run(&batch, prepare_ith, job);
+	return prepare_disk(&prepare, disk, ret, err);
 }
 
 static int run(
         struct tool *tool, const struct command *self, int argc, char **argv, struct sd_error *err)
 {
+	_cleanup_free_ struct fingerprint *seen = NULL;
 	_cleanup_key_ struct sd_key key = SD_KEY_INIT;
 	struct arguments arguments = { 0 };
 	struct job job = { .tool = tool, .arguments = &arguments };
+	struct parallel parallel = {
+		.tool = tool,
+		.arguments = &arguments.parallel,
+		.question = "These disks will be formatted:",
+		.check = check_disk,
+		.work = { .run = prepare_one, .key = &key, .data = &job },
+		.report = report,
+	};
 	int code;
 
 	code = parse(tool, self, argc, argv, &arguments, err);
@@ -146,7 +142,14 @@ static int run(
 			return TOOL_REFUSED;
 		job.prepare.recipe.key = &key;
 	}
-	return prepare_all(&job, argv + optind, argc - optind, err);
+	job.seen = seen = calloc((size_t)(argc - optind), sizeof(*seen));
+	if (!seen) {
+		sd_error_set(err, ENOMEM, "out of memory");
+		return TOOL_REFUSED;
+	}
+	if (arguments.force)
+		parallel.question = "EVERYTHING on this disk will be lost:";
+	return parallel_run(self, &parallel, argv + optind, (size_t)(argc - optind), err);
 }
 
 const struct command cmd_prepare = {
@@ -154,8 +157,7 @@ const struct command cmd_prepare = {
 	.summary = "Make volumes of blank disks",
 	.arguments = "--filesystem xfs|ext4 [OPTION...] DISK...",
 	.help = "  --filesystem TYPE    xfs or ext4\n"
-	        "  --encrypt luks2      encrypt it; needs a key\n" RECIPE_KEY_HELP
-	        "  --yes                do not ask\n"
+	        "  --encrypt luks2      encrypt it; needs a key\n" RECIPE_KEY_HELP PARALLEL_HELP
 	        "  --force              the disk need not be blank; one disk, with --wwid\n"
 	        "  --wwid WWID          the disk must have this WWID\n",
 	.changes_disks = true,

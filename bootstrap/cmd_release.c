@@ -2,15 +2,14 @@
 
 /* solodisk release: gives a disk back, blank. */
 
-#include "ask.h"
 #include "batch.h"
 #include "claim.h"
 #include "cleanup.h"
 #include "commands.h"
 #include "lock.h"
 #include "log.h"
+#include "parallel.h"
 #include "remains.h"
-#include "which.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -66,9 +65,15 @@ static int open_remains(
 	return r;
 }
 
-static int check(
-        const struct sd_disk *disk, bool failed_too, char ret_id[SD_ID_SIZE], struct sd_error *err)
+struct release {
+	const struct tool *tool;
+	bool failed_too;
+	char (*ids)[SD_ID_SIZE]; /* of the volumes that were found, one a disk */
+};
+
+static int check(void *data, const struct sd_disk *disk, size_t i, struct sd_error *err)
 {
+	const struct release *release = data;
 	_cleanup_claim_ struct claim claim = CLAIM_INIT;
 	_cleanup_close_ int fd = -1;
 	int r;
@@ -76,18 +81,18 @@ static int check(
 	r = claim_take(disk, "release", &claim, err);
 	if (r == -ENOENT) {
 		sd_error_clear(err);
-		return open_remains(disk, &fd, ret_id, err);
+		return open_remains(disk, &fd, release->ids[i], err);
 	}
 	if (r == 0)
-		r = check_state(&claim, failed_too, err);
+		r = check_state(&claim, release->failed_too, err);
 	if (r == 0)
 		r = claim_check_unused(&claim, err);
 	if (r == 0)
-		memcpy(ret_id, claim.volume.mark.id, SD_ID_SIZE);
+		memcpy(release->ids[i], claim.volume.mark.id, SD_ID_SIZE);
 	return r;
 }
 
-static int release_remains(const struct sd_disk *disk, bool *ret_touched, struct sd_error *err)
+static int release_remains(const struct sd_disk *disk, struct outcome *ret, struct sd_error *err)
 {
 	_cleanup_close_ int fd = -1;
 	char id[SD_ID_SIZE];
@@ -97,47 +102,53 @@ static int release_remains(const struct sd_disk *disk, bool *ret_touched, struct
 	r = open_remains(disk, &fd, id, err);
 	if (r < 0)
 		return r;
-	*ret_touched = true;
+	ret->touched = true;
 	sd_log(LOG_NOTICE, "%s (%s): released, what was left of volume %s is no more", disk->name,
 	        disk->wwid, id);
 	return sd_volume_clear_remains(fd, disk, id, err);
 }
 
-static int release(const struct sd_disk *disk, const char *id, bool failed_too, bool *ret_touched,
-        struct sd_error *err)
+static int release_one(void *data, const struct sd_disk *disk, size_t i,
+        const struct events *events, struct outcome *ret, struct sd_error *err)
 {
+	const struct release *release = data;
+	const char *id = release->ids[i];
 	_cleanup_claim_ struct claim claim = CLAIM_INIT;
 	int r;
 
+	events->step(events->data, "check that nobody uses it");
 	r = claim_take(disk, "release", &claim, err);
 	if (r == -ENOENT)
-		return release_remains(disk, ret_touched, err);
+		return release_remains(disk, ret, err);
 	if (r == 0 && strcmp(claim.volume.mark.id, id) != 0)
 		r = sd_error_set(err, ESTALE, "it changed meanwhile; look at it and repeat");
 	if (r == 0)
-		r = check_state(&claim, failed_too, err);
+		r = check_state(&claim, release->failed_too, err);
 	if (r == 0)
 		r = claim_make_idle(&claim, err);
 	if (r < 0)
 		return r;
-	*ret_touched = true;
+	ret->touched = true;
 	sd_log(LOG_NOTICE, "%s (%s): released, volume %s is no more", disk->name, disk->wwid, id);
+	events->step(events->data, "table");
 	return sd_volume_remove(&claim.volume, err);
 }
 
-static int report(
-        const struct tool *tool, const struct sd_disk *disk, const char *id, struct sd_error *err)
+static int report(void *data, const struct sd_disk *disk, size_t i, const struct outcome *outcome,
+        struct sd_error *err)
 {
+	const struct release *release = data;
 	sd_json *json;
 
-	if (!tool->json) {
+	(void)outcome;
+	if (!release->tool->json) {
 		printf("%s: released, the disk is blank\n", disk->name);
 		return 0;
 	}
 	json = batch_event("done", disk);
 	if (!json)
 		return sd_error_set(err, ENOMEM, "out of memory");
-	(void)sd_json_set_string(json, "releasedVolumeID", id);
+	(void)sd_json_set_string(json, "releasedVolumeID", release->ids[i]);
 	(void)sd_json_set_string(json, "state", "blank");
 	return tool_print_json(json, false, err);
 }
@@ -146,43 +157,45 @@ static int run(
         struct tool *tool, const struct command *self, int argc, char **argv, struct sd_error *err)
 {
 	static const struct option options[] = {
-		{ "yes", no_argument, NULL, 'y' },
+		PARALLEL_OPTIONS,
 		{ "failed", no_argument, NULL, 'f' },
 		COMMON_OPTIONS,
 	};
-	bool yes = false, failed_too = false, touched = false;
-	char id[SD_ID_SIZE];
-	struct sd_disk disk;
-	int c, r;
+	_cleanup_free_ char(*ids)[SD_ID_SIZE] = NULL;
+	struct parallel_arguments arguments = { 0 };
+	struct release release = { .tool = tool };
+	const struct parallel parallel = {
+		.tool = tool,
+		.arguments = &arguments,
+		.question = "These disks will be blank and solodisk's no more:",
+		.check = check,
+		.work = { .run = release_one, .data = &release },
+		.report = report,
+	};
+	int c;
 
 	while ((c = command_getopt(tool, self, argc, argv, options, err)) != -1) {
-		if (c != 'y' && c != 'f')
+		if (parallel_option(&arguments, c, optarg))
+			continue;
+		if (c != 'f')
 			return TOOL_USAGE;
-		yes = yes || c == 'y';
-		failed_too = failed_too || c == 'f';
+		release.failed_too = true;
 	}
-	if (argc - optind != 1)
-		return command_usage(self, err, "release takes one disk or volume");
-	r = which_disk(argv[optind], &disk, err);
-	if (r == 0)
-		r = check(&disk, failed_too, id, err);
-	if (r == 0 && !yes)
-		r = ask_yes(tool, "This disk will be blank and solodisk's no more:", &disk, 1, err);
-	if (r == 0)
-		r = release(&disk, id, failed_too, &touched, err);
-	if (r == 0)
-		r = report(tool, &disk, id, err);
-	if (r == 0)
-		return TOOL_OK;
-	return touched ? TOOL_FAILED : tool_exit_code(err);
+	if (argc - optind < 1)
+		return command_usage(self, err, "which disk or volume?");
+	release.ids = ids = calloc((size_t)(argc - optind), sizeof(*ids));
+	if (!ids) {
+		sd_error_set(err, ENOMEM, "out of memory");
+		return TOOL_REFUSED;
+	}
+	return parallel_run(self, &parallel, argv + optind, (size_t)(argc - optind), err);
 }
 
 const struct command cmd_release = {
 	.name = "release",
 	.summary = "Give a disk back: blank, and solodisk's no more",
-	.arguments = "[OPTION...] DISK|VOLUME",
-	.help = "  --yes                do not ask\n"
-	        "  --failed             also one in state failed, whatever is left on it\n",
+	.arguments = "[OPTION...] DISK|VOLUME...",
+	.help = "  --failed             also one in state failed, whatever is left on it\n" PARALLEL_HELP,
 	.changes_disks = true,
 	.run = run,
 };

@@ -20,7 +20,7 @@ static void work_end(struct erase_work *work)
 }
 
 /* From here on the disk says itself what is going on: the note comes before the state. */
-static int begin(struct erase_work *work, struct erase_outcome *ret, struct sd_error *err)
+static int begin(struct erase_work *work, struct outcome *ret, struct sd_error *err)
 {
 	const struct erase_plan *plan = work->plan;
 	struct sd_volume *volume = &work->claim.volume;
@@ -50,7 +50,7 @@ static int begin(struct erase_work *work, struct erase_outcome *ret, struct sd_e
  * A new volume, for the next tenant. The new ID has its own note before the mark changes to it, so
  * that the same command goes on from either side of that change.
  */
-static int finish(struct erase_work *work, struct erase_outcome *ret, struct sd_error *err)
+static int finish(struct erase_work *work, struct outcome *ret, struct sd_error *err)
 {
 	const struct erase_plan *plan = work->plan;
 	struct sd_volume *volume = &work->claim.volume;
@@ -86,7 +86,7 @@ static uint64_t monotonic_seconds(void)
 
 /* That the record cannot be written must not hide that the disk was erased. */
 static void record(const struct erase_work *work, struct erase_record *record, int code,
-        struct erase_outcome *outcome, const struct sd_error *why)
+        struct outcome *outcome, const struct sd_error *why)
 {
 	const struct erase_plan *plan = work->plan;
 	struct sd_error err = SD_ERROR_INIT;
@@ -112,7 +112,7 @@ static void record(const struct erase_work *work, struct erase_record *record, i
 	        "the erase is not in the record: %.400s", err.text);
 }
 
-int erase_run(const struct erase_plan *plan, const struct events *events, struct erase_outcome *ret,
+int erase_run(const struct erase_plan *plan, const struct events *events, struct outcome *ret,
         struct sd_error *err)
 {
 	_cleanup_(work_end) struct erase_work work = {

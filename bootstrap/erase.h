@@ -52,12 +52,6 @@ struct erase_plan {
 	struct sd_nvme_format format; /* ERASE_NVME */
 };
 
-struct erase_outcome {
-	char id[SD_ID_SIZE]; /* the new one */
-	bool touched;
-	char warning[512]; /* what else went wrong though the work is done; "": nothing */
-};
-
 const char *erase_method_name(enum erase_method method);
 /* ERASE_AUTO when there is no method of that name that may be asked for. */
 enum erase_method erase_method_by_name(const char *name);
@@ -77,5 +71,5 @@ int erase_make_plan(const struct erase *erase, const struct sd_disk *disk, struc
  * state erasing or preparing (repeat to go on; -ECANCELED: it was told to stop), or failed when the
  * medium was at fault, and the erase record has a line.
  */
-int erase_run(const struct erase_plan *plan, const struct events *events, struct erase_outcome *ret,
+int erase_run(const struct erase_plan *plan, const struct events *events, struct outcome *ret,
         struct sd_error *err);

@@ -31,12 +31,6 @@ enum prepare_todo {
 	PREPARE_FORCED,  /* not blank, and force given */
 };
 
-struct outcome {
-	char id[SD_ID_SIZE];
-	bool touched; /* something was written */
-	bool done_before;
-};
-
 /*
  * Whether the disk may be prepared, under its flock, without changing anything. Errors as those of
  * sd_disk_check_free(); -EEXIST also for a volume that must be erased, not prepared; -ESTALE: the disk is

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-static int report(const struct tool *tool, const struct recipe *recipe, const struct sd_disk *disk,
+int prepare_report(const struct tool *tool, const struct recipe *recipe, const struct sd_disk *disk,
         const struct outcome *outcome, struct sd_error *err)
 {
 	sd_json *json;
@@ -25,27 +25,4 @@ static int report(const struct tool *tool, const struct recipe *recipe, const st
 	recipe_describe(recipe, json);
 	(void)sd_json_set_bool(json, "changed", outcome->touched);
 	return tool_print_json(json, false, err);
-}
-
-int prepare_one(const struct tool *tool, const struct prepare *what, const struct sd_disk *disk)
-{
-	struct sd_error err = SD_ERROR_INIT;
-	struct prepare prepare = *what;
-	struct progress progress;
-	struct outcome outcome;
-	struct events events = progress_begin(&progress, tool, disk->name);
-	int code, r;
-
-	prepare.events = &events;
-	r = prepare_disk(&prepare, disk, &outcome, &err);
-	progress_end(&progress);
-	if (r == 0)
-		r = report(tool, &prepare.recipe, disk, &outcome, &err);
-	if (r == 0)
-		return TOOL_OK;
-	code = outcome.touched ? TOOL_FAILED : tool_exit_code(&err);
-	if (outcome.touched && !content_is_medium_error(r))
-		sd_error_set(&err, err.code, "%s; the same command goes on from here", err.text);
-	tool_error(tool, disk->name, code, &err);
-	return code;
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* Preparing one disk of a command: with its progress, its result and its error told. */
+/* How a command tells what came of preparing one disk. */
 
 #include "commands.h"
 #include "disk.h"
 #include "prepare.h"
 
-/* Reports all itself. Returns an exit code, for batch_run(). */
-int prepare_one(const struct tool *tool, const struct prepare *prepare, const struct sd_disk *disk);
+/* Prints the result: a line of text, or the event "done". */
+int prepare_report(const struct tool *tool, const struct recipe *recipe, const struct sd_disk *disk,
+        const struct outcome *outcome, struct sd_error *err);

@@ -17,7 +17,13 @@ static size_t mapped_size(size_t size)
 	return (size / page + 1) * page; /* never none, also for an empty key */
 }
 
-/* Locking is best effort: RLIMIT_MEMLOCK may be tiny, and a volume that mounts is worth more. */
+/* Best effort: RLIMIT_MEMLOCK may be tiny, and a volume that mounts is worth more. */
+void sd_key_lock(const struct sd_key *key)
+{
+	if (key->data)
+		(void)mlock(key->data, mapped_size(key->size));
+}
+
 int sd_key_alloc(size_t size, struct sd_key *ret, struct sd_error *err)
 {
 	void *p;
@@ -26,10 +32,10 @@ int sd_key_alloc(size_t size, struct sd_key *ret, struct sd_error *err)
 	        0);
 	if (p == MAP_FAILED)
 		return sd_error_errno(err, errno, "no memory for a key");
-	(void)mlock(p, mapped_size(size));
 	(void)madvise(p, mapped_size(size), MADV_DONTDUMP);
 	ret->data = p;
 	ret->size = size;
+	sd_key_lock(ret);
 	return 0;
 }
 

@@ -102,6 +102,8 @@ exits "a key without encryption" 2 "$SOLODISK" prepare --filesystem xfs --key fi
 exits "encryption without a key" 2 "$SOLODISK" prepare --filesystem xfs --encrypt luks2 nvme0n1
 exits "unknown encryption" 2 "$SOLODISK" prepare --filesystem xfs --encrypt rot13 nvme0n1
 exits "--force without --wwid" 2 "$SOLODISK" prepare --filesystem xfs --force nvme0n1
+exits "--jobs without a number" 2 "$SOLODISK" prepare --filesystem xfs --yes --jobs many nvme0n1
+exits "--jobs 0" 2 "$SOLODISK" release --yes --jobs 0 nvme0n1
 exits "erase with an unknown method" 2 "$SOLODISK" erase --method shred nvme0n1
 exits "erase with a key and --no-prepare" 2 \
 	"$SOLODISK" erase --no-prepare --key file:a nvme0n1

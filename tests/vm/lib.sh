@@ -128,6 +128,12 @@ eventually() {
 	done
 }
 
+# kill_tool PID: a command of the node tool, with the process that it has for each disk, but not their mkfs.
+kill_tool() {
+	# shellcheck disable=SC2046 # numbers
+	kill -9 "$1" $(pgrep -P "$1") 2>/dev/null
+}
+
 # done_testing: the last line of every test file.
 done_testing() {
 	printf '1..%d\n' "$tests_run"

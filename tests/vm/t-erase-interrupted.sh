@@ -40,7 +40,7 @@ install_driver false
 plain=$(prepare /dev/nvme0n1 --filesystem ext4)
 tenant nvme0n1 7 "$(options "$plain" pv)"
 ok "erase is at work" begin_slowly solodisk erase --yes --method zero nvme0n1
-kill -9 "$pid"
+kill_tool "$pid"
 vm throttle a 0
 wait "$pid"
 is "after a kill it is erasing still" "$(state nvme0n1)" erasing

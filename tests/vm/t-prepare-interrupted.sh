@@ -41,7 +41,7 @@ mkdir -p "$KEYS"
 
 ok "prepare is at work" begin_slowly
 id=$(volume nvme0n1 .volume.id)
-kill -9 "$pid"
+kill_tool "$pid"
 wait "$pid"
 not_ok "mkfs goes on under the disk's lock" flock -n -x /dev/nvme0n1 true
 vm throttle a 0
@@ -55,7 +55,7 @@ for delay in 0.02 0.05 0.1 0.2 0.3 0.5 0.8; do
 	solodisk prepare --filesystem xfs --yes nvme0n1 >/dev/null 2>&1 &
 	pid=$!
 	sleep $delay
-	kill -9 "$pid" 2>/dev/null
+	kill_tool "$pid"
 	wait "$pid"
 	left="$left $(volume nvme0n1 .state)"
 	[[ $left != *ready ]] || release nvme0n1
@@ -65,6 +65,7 @@ unlike "killed at any time it is blank, preparing or ready" "$left" "damaged|for
 ok "and the same command finishes it" solodisk prepare --filesystem xfs --yes nvme0n1
 is "ready" "$(volume nvme0n1 .state)" ready
 
+export -f kill_tool
 ok "killed within LUKS" bash -c '
 	vm throttle b 3000000
 	{ solodisk prepare --filesystem ext4 --encrypt luks2 --key file:one --yes nvme1n1 & } &&
@@ -72,7 +73,7 @@ ok "killed within LUKS" bash -c '
 		compgen -G "/sys/block/nvme1n1/nvme1n1p1/holders/*" >/dev/null && break
 		sleep 0.1
 	done
-	kill -9 $!
+	kill_tool $!
 	vm throttle b 0
 	compgen -G "/sys/block/nvme1n1/nvme1n1p1/holders/*" >/dev/null'
 ok "the same command closes what was left open, and finishes" \
