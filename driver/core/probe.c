@@ -46,8 +46,18 @@ static void free_probe(blkid_probe *pr)
 
 bool sd_content_is_member(const struct sd_content *content)
 {
-	return !strcmp(content->usage, "raid") || !strcmp(content->type, "bcache") ||
-	        !strcmp(content->type, "zfs_member");
+	/* What libblkid does not put under "raid", and is a part of something all the same. */
+	static const char *const others[] = {
+		"bcache",
+		"zfs_member",
+		"ceph_bluestore",
+		"oracleasm",
+	};
+
+	for (size_t i = 0; i < SD_ARRAY_SIZE(others); i++)
+		if (strcmp(content->type, others[i]) == 0)
+			return true;
+	return strcmp(content->usage, "raid") == 0;
 }
 
 /* What blkid_do_safeprobe() and blkid_do_probe() answer. */

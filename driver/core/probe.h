@@ -21,7 +21,8 @@ struct sd_content {
 
 /*
  * Whether this is a part of something that spans disks: an array, a volume group, a pool, a cache.
- * libblkid's own word for that is "raid", but it calls a member of a ZFS pool a filesystem.
+ * libblkid's own word for that is "raid", but it calls a member of a ZFS pool a filesystem, and has other
+ * words for what belongs to Ceph or Oracle ASM.
  */
 bool sd_content_is_member(const struct sd_content *content);
 

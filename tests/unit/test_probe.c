@@ -141,6 +141,20 @@ static void test_member(void **state)
 	assert_non_null(strstr(err.text, "ext4"));
 }
 
+/* What libblkid calls neither a filesystem nor "raid", though it is one disk of several. */
+static void test_members_by_other_words(void **state)
+{
+	static const char ceph[] = "bluestore block device\n5f1b9d8e-7c2a-4c62-9f4d-0c3b9a1d2e3f\n";
+	static const char oracle[] = "ORCLDISK";
+
+	(void)state;
+	image_write(&image, 0, ceph, sizeof(ceph) - 1);
+	not_blank("ceph_bluestore", "other", "a member of an array");
+	image_fill(&image, 0, 0, MIB);
+	image_write(&image, 32, oracle, sizeof(oracle) - 1);
+	not_blank("oracleasm", "filesystem", "a member of an array");
+}
+
 static void test_unreadable(void **state)
 {
 	struct sd_content content = { .type = "untouched" };
@@ -170,6 +184,7 @@ int main(void)
 		ONE(test_two_formats),
 		ONE(test_tables),
 		ONE(test_member),
+		ONE(test_members_by_other_words),
 		ONE(test_unreadable),
 	};
 

@@ -108,6 +108,14 @@ done
 never "a member of a ZFS pool, the start an old ext4" "^nvme0n1 $member \(zfs_member \"tank\"\)" b
 wipe "ZFS and ext4" "$b"
 
+# Ceph and Oracle keep a label at the start of a disk of theirs: its magic is all that libblkid asks for.
+put "$b" 0 'bluestore block device\n5f1b9d8e-7c2a-4c62-9f4d-0c3b9a1d2e3f\n'
+never "an OSD of Ceph" "^nvme0n1 $member \(ceph_bluestore\)" b
+wipe "Ceph" "$b"
+put "$b" 32 'ORCLDISK'
+never "a disk of Oracle ASM" "^nvme0n1 $member \(oracleasm\)" b
+wipe "Oracle ASM" "$b"
+
 # LUKS
 head -c 64 /dev/urandom >/tmp/key
 # luks TYPE: closed, open, open but without its header.
