@@ -19,8 +19,8 @@
 #	erase			--words, and in --more what is added when it refuses
 #	release			--words
 #	use			the driver's mount and unmount; --driver, --target DIRECTORY, --words JSON
-#	command			any: --words "COMMAND OPTION...", --before STATES, --after STATES with commas,
-#				--then "shell command", with $DISK and $PARTITION
+#	command			any: --words "COMMAND OPTION..." as they are, --before STATES, --after STATES with
+#				commas, --then "shell command", with $DISK and $PARTITION
 #
 #	--marker FILE		its bytes were a tenant's: they are only on a disk that is used or erasing,
 #				and nowhere after erase has finished

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The guest's disk on which images are tried, and programs run on it."""
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -9,7 +10,7 @@ import subprocess
 from gpt import Mark
 from replay import MIB
 
-_BLKDISCARD, _BLKRRPART, _BLKFLSBUF = 0x1277, 0x125F, 0x1261
+_BLKDISCARD, _BLKRRPART, _BLKFLSBUF, _BLKROSET = 0x1277, 0x125F, 0x1261, 0x125D
 
 
 class Wrong(Exception):
@@ -57,6 +58,21 @@ class Disk:
         finally:
             os.close(disk)
         shutil.rmtree("/run/solodisk", ignore_errors=True)
+
+    @contextlib.contextmanager
+    def looked_at(self):
+        """The volume's partition, read-only: also where the kernel sees none, since the primary is torn."""
+        added = not os.path.exists(self.partition)
+        if added:
+            run("addpart", self.node, "1", str(MIB // 512), str((self.size - 2 * MIB) // 512))
+        with open(self.partition, "rb") as partition:
+            fcntl.ioctl(partition, _BLKROSET, (1).to_bytes(4, "little"))
+            try:
+                yield self.partition
+            finally:
+                fcntl.ioctl(partition, _BLKROSET, (0).to_bytes(4, "little"))
+        if added:
+            run("delpart", self.node, "1")
 
     def mark(self):
         disk = os.open(self.node, os.O_RDONLY)

@@ -47,9 +47,9 @@ class Scenario:
     def act(self, before):
         raise NotImplementedError
 
-    def solodisk(self, *words):
+    def solodisk(self, *words, yes=("--yes",)):
         """Whether it did it; if not, it refused with a reason."""
-        code, out = run("solodisk", *words, "--yes", self.disk.name)
+        code, out = run("solodisk", *words, *yes, self.disk.name)
         if code == 0:
             return True
         expect(code == _REFUSED, f"{' '.join(words)}: exit {code}: {out}")
@@ -84,8 +84,8 @@ class Force(Prepare):
 
 
 class Use(Scenario):
-    """The driver mounts it for a tenant, who finds it used and as large as the disk allows. A block of
-    the filesystem's own that is torn may keep it from being mounted: then that is said."""
+    """The driver mounts it for a tenant, who finds it used and as large as the disk allows. Damage to the
+    filesystem's own blocks may keep it from being mounted: then that is said."""
 
     may_be = ("ready", "used")
 
@@ -102,7 +102,7 @@ class Use(Scenario):
         mark = self.check_sound("used")
         if failure:
             expect("ext4" in failure or "xfs" in failure, failure)
-            expect(self.crash.tears_a_filesystem(self.disk.size), failure)
+            expect(self.crash.may_damage_a_filesystem(self.disk.size), failure)
             self.refuse(failure)
             return
         wanted = int(self.options.partition)
@@ -152,8 +152,9 @@ class Command(Scenario):
         self.may_be = tuple(options.before.split(","))
 
     def act(self, before):
-        if not self.solodisk(*self.words):
-            expect(self.options.more and self.solodisk(*self.words, *self.options.more.split()),
+        if not self.solodisk(*self.words, yes=()):
+            expect(self.options.more and
+                   self.solodisk(*self.words, *self.options.more.split(), yes=()),
                    f"refused in state {before}")
         self.check_sound(*self.options.after.split(","))
         if self.options.then:

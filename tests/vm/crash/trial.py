@@ -21,6 +21,7 @@ from replay import (BLOCK, MIB, count_boundaries, crash_images, image_after,  # 
                     read_log)
 from scenarios import SCENARIOS  # noqa: E402
 
+_HEADER_AREA = range(MIB // BLOCK, (MIB + (32 << 10)) // BLOCK)
 _KEY_AREA = range((MIB + (32 << 10)) // BLOCK, (MIB + (32 << 10) + 258048) // BLOCK)
 _ALL = 1 << 30
 
@@ -55,6 +56,7 @@ class Trial:
         self.marker = None
         self.marker_blocks = set()  # where it ever was
         self.key = {}  # the old key's blocks
+        self.header = {}  # and those that say how it is kept
         self.counts = Counter()
         self.wrong = 0
         self.with_marker = 0
@@ -112,6 +114,7 @@ class Trial:
         image = image_after(self.requests, self.options.first)
         if self.options.key_gone:
             self.key = {b: image.blocks[b] for b in _KEY_AREA if b in image.blocks}
+            self.header = {b: image.blocks.get(b) for b in _HEADER_AREA}
             expect(len(self.key) > 32, "the volume had no key to begin with")
         if not self.marker:
             return
@@ -154,14 +157,17 @@ class Trial:
         self.scenario.try_again(crash)
 
     def try_old_key(self, image):
-        """With cryptsetup itself: it opens as long as its keyslot is whole, and never after."""
-        code, out = run("cryptsetup", "open", "--test-passphrase", "--key-file",
-                        self.options.old_key, self.disk.partition)
+        """With cryptsetup itself: it opens as long as the header is whole, and never after."""
+        with self.disk.looked_at() as partition:
+            code, out = run("cryptsetup", "open", "--test-passphrase", "--key-file",
+                            self.options.old_key, partition)
         self.key_opened["no" if code else "yes"] += 1
         left = self.key_blocks_left(image)
-        expect(code or left == len(self.key), f"the old key opens what should be destroyed: {out}")
+        whole = left == len(self.key) and all(image.blocks.get(b) == data
+                                              for b, data in self.header.items())
+        expect(code or left == len(self.key), "the old key opens what should be destroyed")
         # else the test above could not fail
-        expect(not code or left < len(self.key), f"the old key does not open it: {out}")
+        expect(not code or not whole, f"the old key does not open what is whole: {out}")
 
     def check_gone(self):
         """After an erase that finished: no marker, no key, anywhere on the disk."""
