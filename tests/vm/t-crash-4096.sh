@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A power cut at every write of a disk with sectors of 4096 bytes: prepare, a first mount, release.
 # vm: --disk nvme,name=rec,size=64M,lbs=4096,log=rec.log --disk nvme,name=try,size=64M,lbs=4096
-# timeout: 400
+# timeout: 900
 . "$SRC/tests/vm/lib.sh"
 . "$SRC/tests/vm/driver.sh"
 . "$SRC/tests/vm/tenant.sh"

@@ -3,7 +3,7 @@
 # A power cut at every write of "solodisk erase" of an encrypted volume: once it is not marked
 # erasing any more, no part of its key is left; and the same command finishes.
 # vm: --disk nvme,name=rec,size=82M,log=rec.log --disk nvme,name=try,size=82M
-# timeout: 400
+# timeout: 900
 . "$SRC/tests/vm/lib.sh"
 . "$SRC/tests/vm/driver.sh"
 . "$SRC/tests/vm/tenant.sh"

@@ -3,7 +3,7 @@
 # A power cut at every write of "solodisk erase" of an unencrypted volume, and of "solodisk release":
 # the same command finishes, and a disk with a tenant's data on it never looks clean.
 # vm: --disk nvme,name=rec,size=64M,log=rec.log --disk nvme,name=try,size=64M
-# timeout: 400
+# timeout: 900
 . "$SRC/tests/vm/lib.sh"
 . "$SRC/tests/vm/driver.sh"
 . "$SRC/tests/vm/tenant.sh"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A power cut at every write of "solodisk prepare --encrypt luks2": the same command finishes.
 # vm: --disk nvme,name=rec,size=82M,log=rec.log --disk nvme,name=try,size=82M
-# timeout: 400
+# timeout: 900
 . "$SRC/tests/vm/lib.sh"
 . "$SRC/tests/vm/driver.sh"
 . "$SRC/tests/vm/crash.sh"

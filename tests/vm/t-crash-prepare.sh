@@ -3,7 +3,7 @@
 # A power cut at every write of "solodisk prepare" and of the driver's first mount: the same call
 # finishes, and no tenant's data is on a disk that is not marked used.
 # vm: --disk nvme,name=rec,size=320M,log=rec.log --disk nvme,name=try,size=320M
-# timeout: 400
+# timeout: 900
 . "$SRC/tests/vm/lib.sh"
 . "$SRC/tests/vm/driver.sh"
 . "$SRC/tests/vm/tenant.sh"

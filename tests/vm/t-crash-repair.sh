@@ -4,7 +4,7 @@
 # "solodisk adopt", of "solodisk grow" and of a mount that finds a larger disk: the same call finishes,
 # and the tenant's data is there.
 # vm: --disk scsi,name=rec,size=64M,log=rec.log --disk scsi,name=try,size=64M --disk scsi,name=large,size=96M,plugged=off --disk scsi,name=larger,size=128M,plugged=off
-# timeout: 400
+# timeout: 900
 . "$SRC/tests/vm/lib.sh"
 . "$SRC/tests/vm/driver.sh"
 . "$SRC/tests/vm/tenant.sh"

@@ -205,8 +205,8 @@ def main():
     add("--old-key", help="a file; it opens LUKS as long as that key is there, and never after")
     add("--damaged", action="store_true", help="also torn and reordered writes")
     add("--head", type=int, default=1, help="MiB at the disk's begin that matter")
-    add("--tables", type=int, default=60, help="damaged images to try, of those that matter")
-    add("--inside", type=int, default=10, help="and of the others")
+    add("--tables", type=int, default=24, help="damaged images to try, of those that matter")
+    add("--inside", type=int, default=4, help="and of the others")
     return Trial(parser.parse_args()).run()
 
 
