@@ -38,7 +38,7 @@ struct command {
 };
 
 extern const struct command cmd_list, cmd_show, cmd_prepare, cmd_erase, cmd_release, cmd_pv,
-        cmd_adopt, cmd_grow;
+        cmd_adopt, cmd_grow, cmd_rotate, cmd_header, cmd_reencrypt;
 
 const struct command *command_find(const char *name); /* NULL: none */
 void command_list(void);                              /* name and summary of each, on stdout */

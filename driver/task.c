@@ -218,7 +218,14 @@ static int close_unused_mapping(struct sd_task *task, struct sd_error *err)
 	r = count_users(mapping.devno, NULL, &users, err);
 	if (r < 0 || users > 0)
 		return r;
-	return sd_crypt_close(task->id, err);
+	r = sd_crypt_close(task->id, err);
+	if (r == -EBUSY && mapping.reencrypting) {
+		sd_log(LOG_INFO, "volume %s is being re-encrypted, and closed when that is done",
+		        task->id);
+		sd_error_clear(err);
+		return 0;
+	}
+	return r;
 }
 
 int sd_task_release(struct sd_task *task, struct sd_error *err)

@@ -3,6 +3,7 @@
 #include "cleanup.h"
 #include "crypt_private.h"
 #include "device.h"
+#include "log.h"
 #include "probe.h"
 #include "root.h"
 
@@ -15,6 +16,7 @@
 #define ARGON2_MEMORY_KB (64 * 1024)
 #define ARGON2_MOST_THREADS 4
 #define LARGEST_SECTOR 4096
+#define HEADER_COPIES ((size_t)32 << 10)
 
 void sd_crypt_handle_free(struct sd_crypt_handle *handle)
 {
@@ -23,7 +25,7 @@ void sd_crypt_handle_free(struct sd_crypt_handle *handle)
 	handle->cd = NULL;
 }
 
-static int handle_open(const char *device, struct sd_crypt_handle *handle, struct sd_error *err)
+int sd_crypt_handle_open(const char *device, struct sd_crypt_handle *handle, struct sd_error *err)
 {
 	int r;
 
@@ -61,6 +63,46 @@ static int check_is_ours(const char *device, const char *id, struct sd_error *er
 	return 0;
 }
 
+/* Both copies of the binary header and the JSON behind it, as sd_crypt_format() lays them out. */
+static int read_copies(const char *device, unsigned char *buf, struct sd_error *err)
+{
+	_cleanup_close_ int fd = open(device, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || pread(fd, buf, HEADER_COPIES, 0) != (ssize_t)HEADER_COPIES)
+		return sd_error_errno(err, errno ? errno : EIO, "cannot read %s", device);
+	return 0;
+}
+
+/* Loads it, and tells whether the library has written to the disk to repair it. */
+static int load_and_compare(
+        const char *device, struct sd_crypt_handle *handle, struct sd_error *err)
+{
+	_cleanup_free_ unsigned char *copies = malloc(2 * HEADER_COPIES);
+	int r, loaded;
+
+	if (!copies)
+		return sd_error_set(err, ENOMEM, "out of memory");
+	r = read_copies(device, copies, err);
+	if (r < 0)
+		return r;
+	loaded = handle->lib->crypt_load(handle->cd, CRYPT_LUKS2, NULL);
+	if (loaded < 0)
+		return sd_cryptsetup_error(err, handle->lib,
+		        loaded == -EIO || loaded == -ENOMEM ? -loaded : EINVAL,
+		        "the LUKS2 header on %s cannot be used", device);
+	r = read_copies(device, copies + HEADER_COPIES, err);
+	if (r < 0)
+		return r;
+	/* a re-encryption that runs meanwhile writes it all the time */
+	handle->repaired = memcmp(copies, copies + HEADER_COPIES, HEADER_COPIES) != 0 &&
+	        handle->lib->crypt_reencrypt_status(handle->cd, NULL) == CRYPT_REENCRYPT_NONE;
+	if (handle->repaired)
+		sd_log(LOG_NOTICE,
+		        "%s: a copy of the LUKS2 header was damaged; it is repaired from the other",
+		        device);
+	return 0;
+}
+
 int sd_crypt_handle_load(
         const char *device, const char *id, struct sd_crypt_handle *handle, struct sd_error *err)
 {
@@ -69,14 +111,11 @@ int sd_crypt_handle_load(
 
 	r = check_is_ours(device, id, err);
 	if (r == 0)
-		r = handle_open(device, handle, err);
+		r = sd_crypt_handle_open(device, handle, err);
+	if (r == 0)
+		r = load_and_compare(device, handle, err);
 	if (r < 0)
 		return r;
-	r = handle->lib->crypt_load(handle->cd, CRYPT_LUKS2, NULL);
-	if (r < 0)
-		return sd_cryptsetup_error(err, handle->lib,
-		        r == -EIO || r == -ENOMEM ? -r : EINVAL,
-		        "the LUKS2 header on %s cannot be used", device);
 	uuid = handle->lib->crypt_get_uuid(handle->cd);
 	if (!uuid || strcmp(uuid, id) != 0)
 		return sd_error_set(
@@ -148,7 +187,7 @@ int sd_crypt_format(const char *device, const char *id, const struct sd_key *key
 		        key->size, SD_KEY_MIN_SIZE);
 	r = sd_device_wipe_edges(device, err);
 	if (r == 0)
-		r = handle_open(device, &handle, err);
+		r = sd_crypt_handle_open(device, &handle, err);
 	if (r == 0)
 		r = sd_crypt_set_kdf(&handle, kdf, err); /* also for the volume key's digest */
 	if (r < 0)
@@ -207,7 +246,8 @@ static int activate(const struct sd_crypt_handle *handle, const char *device, co
 		        "the key is shorter than %d bytes: it must be random bytes, not a passphrase, "
 		        "unless the volume was made with --kdf argon2id",
 		        SD_KEY_MIN_SIZE);
-	if (r == -EPERM)
+	/* -ENOENT: in the midst of a re-encryption, or there is no keyslot at all */
+	if (r == -EPERM || r == -ENOENT)
 		return sd_error_set(err, EPERM, "wrong key for %s", device);
 	if (r == -EBUSY)
 		return sd_error_set(err, EBUSY,
@@ -319,6 +359,12 @@ int sd_crypt_grow(
 	r = sd_crypt_handle_load(device, id, &handle, err);
 	if (r < 0)
 		return r;
+	if (handle.lib->crypt_reencrypt_status(handle.cd, NULL) != CRYPT_REENCRYPT_NONE) {
+		sd_log(LOG_NOTICE,
+		        "volume %s is being re-encrypted: it grows when that is done and it is opened anew",
+		        id);
+		return 0;
+	}
 	r = handle.lib->crypt_resize(handle.cd, mapping.name, 0);
 	if (r == -EPERM) { /* the volume key is in the kernel's keyring: put it there again first */
 		r = activate(&handle, device, NULL, key, CRYPT_ACTIVATE_KEYRING_KEY, err);

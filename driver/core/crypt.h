@@ -19,6 +19,7 @@ struct sd_mapping {
 	char name[SD_MAPPING_NAME_SIZE];
 	char node[64]; /* /dev/dm-N by the kernel's name, which exists without udev too */
 	dev_t devno;
+	bool reencrypting; /* it lies on the two mappings of a re-encryption that runs, or was killed */
 };
 
 enum sd_kdf {
@@ -80,7 +81,107 @@ int sd_crypt_check_key(
 int sd_crypt_token_key(
         const char *device, const char *id, bool alone, struct sd_key *ret, struct sd_error *err);
 
-/* Closes a mapping. -EBUSY: in use, never deferred. A mapping that is not there: 0. */
+#define SD_CRYPT_KEYSLOTS 32 /* of LUKS2 */
+
+/* What a rotation did; also when it failed. */
+struct sd_rotation {
+	bool touched;     /* something was written */
+	bool added;       /* the new key got a keyslot; else it had one */
+	unsigned removed; /* keyslots of the old key that are destroyed */
+	/* Keyslots that are left beside the new key's: whose they are, only their owners know. */
+	struct {
+		int keyslot;
+		char token[48]; /* the type of the LUKS2 token that belongs to it; "": none */
+	} others[SD_CRYPT_KEYSLOTS];
+	size_t n_others;
+};
+
+/*
+ * Replaces a key: gives the new one a keyslot, sees that it opens the volume, then destroys the old
+ * one's. The volume may be open meanwhile. A LUKS2 token of type "solodisk-retired" names the keyslot
+ * that is to go before it goes, so that whatever is cut off, the same call finishes it.
+ *
+ * Nothing was written with: -EPERM: neither key opens a keyslot, or the old one's belongs to another
+ * token; -EINVAL: both keys open the same keyslot; -EBUSY: the volume is being re-encrypted; -ENOSPC: no
+ * keyslot is free.
+ */
+int sd_crypt_rotate(const char *device, const char *id, const struct sd_key *old_key,
+        const struct sd_key *new_key, enum sd_kdf kdf, struct sd_rotation *ret,
+        struct sd_error *err);
+
+/*
+ * Writes a volume's LUKS2 header and keyslots to a new file, 0400, flushed. Whoever has it can open the
+ * volume with every key of that moment, also after a rotation or a crypto-erase. -EEXIST: the file is
+ * there already; -EBUSY: the volume is being re-encrypted, and its header is good for a moment only.
+ */
+int sd_crypt_header_backup(
+        const char *device, const char *id, const char *path, struct sd_error *err);
+
+/*
+ * Puts such a file back; the volume is not open. What is on the disk need not be readable. Nothing is
+ * written unless the file is root's alone, is the volume's (-EINVAL), and the key opens with it what
+ * lies on the disk: a filesystem of this volume (-ESTALE: it was re-encrypted since, or is damaged).
+ * *ret_written becomes true right before the first write.
+ */
+int sd_crypt_header_restore(const char *device, dev_t devno, const char *id, const char *path,
+        const struct sd_key *key, bool *ret_written, struct sd_error *err);
+
+/*
+ * Both copies of the header are made sound from the one that is; every other call does so too, and logs
+ * it. *ret_repaired: whether anything was written. -EINVAL: neither copy can be used.
+ */
+int sd_crypt_header_repair(
+        const char *device, const char *id, bool *ret_repaired, struct sd_error *err);
+
+enum sd_reencrypt_state {
+	SD_REENCRYPT_NONE, /* nothing was written */
+	SD_REENCRYPT_BEGUN,
+	SD_REENCRYPT_RESUMED,
+	SD_REENCRYPT_FINISHED, /* all data were done, and what was left behind is cleared now */
+};
+
+/* A re-encryption of a volume under a new volume key; between begin and free it is this process' own. */
+struct sd_reencryption;
+
+/*
+ * Begins one, or takes up one that was cut off. The volume is open, and may be in use. The key gets a
+ * keyslot for the new volume key. A LUKS2 token of type "solodisk-reencrypt" names that keyslot before,
+ * so that a cut at any point is understood later. The header grows no flag before all can go on.
+ *
+ * -EPERM: the key opens no keyslot, or others would be lost, which drop_others allows: a keyslot of
+ * another key cannot be had for the new volume key. -EBUSY: it runs in another process. *ret_state is
+ * also set when it fails.
+ */
+int sd_crypt_reencrypt_begin(const char *device, const char *id, const struct sd_key *key,
+        enum sd_kdf kdf, bool rotational, bool drop_others, struct sd_reencryption **ret,
+        enum sd_reencrypt_state *ret_state, struct sd_error *err);
+
+/*
+ * Does it, for hours perhaps. tell (bytes) is called after every zone; when it returns non-zero the
+ * work stops there: -ECANCELED. Reads and writes of the zone at work wait, all others go on.
+ */
+int sd_crypt_reencrypt_run(struct sd_reencryption *reencryption,
+        int (*tell)(void *data, uint64_t done, uint64_t total), void *data, struct sd_error *err);
+
+void sd_crypt_reencrypt_free(struct sd_reencryption *reencryption); /* NULL is fine */
+
+/*
+ * After the run: that the header tells of no re-encryption any more, that the key opens it, and no old
+ * keyslot is left.
+ */
+int sd_crypt_reencrypt_finish(
+        const char *device, const char *id, const struct sd_key *key, struct sd_error *err);
+
+/*
+ * For a mapping whose re-encryption was killed: requests to it fail from now on instead of waiting for
+ * ever, so that it can be unmounted, closed, and opened anew, which puts right the zone that was at work.
+ */
+int sd_crypt_cut_off(const char *id, struct sd_error *err);
+
+/*
+ * Closes a mapping, and what a killed re-encryption left under it. -EBUSY: in use, never deferred. A
+ * mapping that is not there: 0.
+ */
 int sd_crypt_close(const char *id, struct sd_error *err);
 
 /* Lets an open mapping grow to its partition. -ENOKEY: needs a key that is not given (NULL). */

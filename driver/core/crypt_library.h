@@ -10,14 +10,20 @@
 
 #include <libcryptsetup.h>
 
-#define CRYPT_FUNCTIONS(f)                                                                   \
-	f(crypt_init) f(crypt_free) f(crypt_set_log_callback) f(crypt_set_pbkdf_type)        \
-	        f(crypt_set_data_offset) f(crypt_format) f(crypt_load) f(crypt_get_uuid)     \
-	                f(crypt_resize) f(crypt_keyslot_add_by_volume_key)                   \
-	                        f(crypt_activate_by_passphrase) f(crypt_token_max)           \
-	                                f(crypt_token_json_get) f(crypt_token_external_path) \
-	                                        f(crypt_keyslot_max) f(crypt_keyslot_status) \
-	                                                f(crypt_keyslot_get_pbkdf)
+/* clang-format off */
+#define CRYPT_FUNCTIONS(f)                                                         \
+	f(crypt_init) f(crypt_free) f(crypt_set_log_callback) f(crypt_set_pbkdf_type)  \
+	f(crypt_set_data_offset) f(crypt_get_data_offset) f(crypt_format) f(crypt_load) \
+	f(crypt_get_uuid) f(crypt_resize) f(crypt_keyslot_add_by_volume_key)           \
+	f(crypt_activate_by_passphrase) f(crypt_keyslot_add_by_passphrase)             \
+	f(crypt_keyslot_destroy) f(crypt_keyslot_max) f(crypt_keyslot_status)          \
+	f(crypt_token_max) f(crypt_token_status) f(crypt_token_is_assigned)            \
+	f(crypt_token_json_set) f(crypt_reencrypt_status) f(crypt_init_data_device)      \
+	f(crypt_header_backup) f(crypt_header_restore) f(crypt_reencrypt_run)           \
+	f(crypt_reencrypt_init_by_passphrase) f(crypt_keyslot_add_by_key)              \
+	f(crypt_get_volume_key_size) f(crypt_get_sector_size) f(crypt_token_json_get)  \
+	f(crypt_token_external_path) f(crypt_keyslot_get_pbkdf)
+/* clang-format on */
 
 struct sd_cryptsetup {
 	CRYPT_FUNCTIONS(SD_LIBRARY_MEMBER)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cleanup.h"
-#include "crypt.h"
+#include "crypt_private.h"
 #include "dm.h"
 #include "root.h"
 
@@ -116,18 +116,26 @@ static int check_backing(
 	        name, actual_text, wanted_text, name);
 }
 
-static int check_dm_uuid(
-        const char *kernel_name, const char *id, const char *name, struct sd_error *err)
+void sd_crypt_dm_uuid(char *buf, size_t size, const char *type, const char *id)
 {
-	char uuid[160], expected[160], digits[SD_ID_SIZE];
+	char digits[SD_ID_SIZE];
 	size_t n = 0;
-	int r;
 
 	for (const char *p = id; *p; p++)
 		if (*p != '-')
 			digits[n++] = *p;
 	digits[n] = '\0';
-	(void)snprintf(expected, sizeof(expected), "CRYPT-LUKS2-%s-%s", digits, name);
+	(void)snprintf(buf, size, "CRYPT-%s-%s-", type, digits);
+}
+
+static int check_dm_uuid(
+        const char *kernel_name, const char *id, const char *name, struct sd_error *err)
+{
+	char uuid[160], prefix[80], expected[160];
+	int r;
+
+	sd_crypt_dm_uuid(prefix, sizeof(prefix), "LUKS2", id);
+	(void)snprintf(expected, sizeof(expected), "%s%s", prefix, name);
 	r = sd_root_read(uuid, sizeof(uuid), "/sys/block/%s/dm/uuid", kernel_name);
 	if (r < 0)
 		return sd_error_errno(err, -r, "cannot read the UUID of the mapping %s", name);
@@ -155,6 +163,9 @@ int sd_crypt_find(const char *id, dev_t devno, struct sd_mapping *ret, struct sd
 		return sd_error_set(err, EIO, "cannot read the number of /dev/%s", kernel_name);
 	/* The name alone is not enough even to close it: anybody can give that to a mapping. */
 	r = check_dm_uuid(kernel_name, id, mapping.name, err);
+	if (r == 0)
+		r = sd_crypt_layers_check(id, mapping.name, devno, err);
+	mapping.reencrypting = r > 0;
 	if (r == 0 && devno)
 		r = check_backing(kernel_name, mapping.name, devno, err);
 	if (r < 0)
@@ -168,9 +179,15 @@ int sd_crypt_find(const char *id, dev_t devno, struct sd_mapping *ret, struct sd
 
 int sd_crypt_close(const char *id, struct sd_error *err)
 {
+	char name[SD_MAPPING_NAME_SIZE];
 	struct sd_mapping mapping;
 	int r;
 
 	r = sd_crypt_find(id, 0, &mapping, err);
-	return r > 0 ? sd_dm_remove(mapping.name, CLOSE_RETRY_MS, err) : r;
+	if (r > 0)
+		r = sd_dm_remove(mapping.name, CLOSE_RETRY_MS, err);
+	if (r < 0)
+		return r;
+	sd_id_mapping_name(id, name);
+	return sd_crypt_layers_remove(id, name, err);
 }

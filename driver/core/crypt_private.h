@@ -13,10 +13,14 @@
 struct sd_crypt_handle {
 	struct sd_cryptsetup *lib;
 	struct crypt_device *cd;
+	bool repaired; /* sd_crypt_handle_load() repaired a copy of the header, and logged it */
 };
 
 void sd_crypt_handle_free(struct sd_crypt_handle *handle); /* may be called twice */
 #define _cleanup_crypt_ __attribute__((cleanup(sd_crypt_handle_free)))
+
+/* A handle on a device or file, nothing read yet. */
+int sd_crypt_handle_open(const char *device, struct sd_crypt_handle *handle, struct sd_error *err);
 
 /*
  * Loads a volume's LUKS2 header, after a look that it is this volume's: the library repairs a copy of
@@ -30,3 +34,16 @@ int sd_crypt_set_kdf(const struct sd_crypt_handle *handle, enum sd_kdf kdf, stru
 
 /* What a token's JSON ("jwe") yields when the program clevis decrypts it. *ret is the caller's. */
 int sd_crypt_clevis(const char *json, struct sd_key *ret, struct sd_error *err);
+
+/* "CRYPT-<type>-<digits of the LUKS UUID>-", which libcryptsetup puts before a mapping's name as its dm UUID. */
+void sd_crypt_dm_uuid(char *buf, size_t size, const char *type, const char *id);
+
+/*
+ * While a re-encryption runs, and after it was killed, the mapping does not lie on the disk but on
+ * "<name>-overlay", and that on the disk and "<name>-hotzone-forward". Returns 1: so it is, and these
+ * lie on device (0: any); 0: it is not so; -EEXIST: something there is not the volume's.
+ */
+int sd_crypt_layers_check(const char *id, const char *name, dev_t device, struct sd_error *err);
+
+/* Removes them. -EBUSY: in use. */
+int sd_crypt_layers_remove(const char *id, const char *name, struct sd_error *err);

@@ -54,27 +54,116 @@ static dev_t decode_devno(__u64 dev)
 	return makedev((dev & 0xfff00) >> 8, (dev & 0xff) | ((dev >> 12) & 0xfff00));
 }
 
-int sd_dm_backing(const char *name, dev_t *ret, struct sd_error *err)
+/* Returns 1: answered; 0: there is no such mapping, or no device-mapper here; or a negative errno. */
+static int ask_about(
+        const char *name, unsigned long command, struct request *request, struct sd_error *err)
 {
-	_cleanup_close_ int control = -1;
-	struct request request;
+	_cleanup_close_ int control = open_control(err);
 	int r;
 
-	control = open_control(err);
 	if (control == -ENOENT) {
 		sd_error_clear(err);
 		return 0;
 	}
 	if (control < 0)
 		return control;
-	r = ask(control, DM_TABLE_DEPS, name, &request);
-	if (r < 0)
-		return sd_error_errno(err, -r, "cannot ask device-mapper about %s", name);
-	if (request.answer.deps.count != 1 || (request.header.flags & DM_BUFFER_FULL_FLAG))
+	r = ask(control, command, name, request);
+	if (r == -ENXIO)
+		return 0;
+	return r < 0 ? sd_error_errno(err, -r, "cannot ask device-mapper about %s", name) : 1;
+}
+
+int sd_dm_backings(const char *name, dev_t ret[SD_DM_DEPS], size_t *ret_n, struct sd_error *err)
+{
+	struct request request;
+	int r = ask_about(name, DM_TABLE_DEPS, &request, err);
+
+	if (r <= 0)
+		return r;
+	if (request.answer.deps.count > SD_DM_DEPS || (request.header.flags & DM_BUFFER_FULL_FLAG))
 		return sd_error_set(
 		        err, ENOTUNIQ, "the mapping %s does not lie on one device", name);
-	*ret = decode_devno(request.answer.deps.dev[0]);
+	for (*ret_n = 0; *ret_n < request.answer.deps.count; (*ret_n)++)
+		ret[*ret_n] = decode_devno(request.answer.deps.dev[*ret_n]);
 	return 1;
+}
+
+int sd_dm_backing(const char *name, dev_t *ret, struct sd_error *err)
+{
+	dev_t devno[SD_DM_DEPS];
+	size_t n = 0;
+	int r;
+
+	r = sd_dm_backings(name, devno, &n, err);
+	if (r > 0 && n != 1)
+		return sd_error_set(
+		        err, ENOTUNIQ, "the mapping %s does not lie on one device", name);
+	if (r > 0)
+		*ret = devno[0];
+	return r;
+}
+
+int sd_dm_find(
+        const char *name, dev_t *ret_devno, char *ret_uuid, size_t size, struct sd_error *err)
+{
+	struct request request;
+	int r = ask_about(name, DM_DEV_STATUS, &request, err);
+
+	if (r <= 0)
+		return r;
+	*ret_devno = decode_devno(request.header.dev);
+	(void)snprintf(ret_uuid, size, "%s", request.header.uuid);
+	return 1;
+}
+
+int sd_dm_resume(const char *name, struct sd_error *err)
+{
+	_cleanup_close_ int control = -1;
+	struct request request;
+	int r;
+
+	control = open_control(err);
+	if (control < 0)
+		return control;
+	/* without DM_SUSPEND_FLAG it resumes */
+	r = ask(control, DM_DEV_SUSPEND, name, &request);
+	return r < 0 ? sd_error_errno(err, -r, "cannot resume the mapping %s", name) : 0;
+}
+
+int sd_dm_fail(const char *name, dev_t devno, struct sd_error *err)
+{
+	struct {
+		struct dm_ioctl header;
+		struct dm_target_spec target;
+		char parameters[8];
+	} load = {
+		.header = {
+			.version = { 4, 0, 0 },
+			.data_size = sizeof(load),
+			.data_start = offsetof(__typeof__(load), target),
+			.target_count = 1,
+		},
+		.target = {
+			.next = sizeof(load.target) + sizeof(load.parameters),
+			.target_type = "error",
+		},
+	};
+	_cleanup_close_ int control = -1;
+	char text[32];
+	int r;
+
+	r = sd_root_read(
+	        text, sizeof(text), "/sys/dev/block/%u:%u/size", major(devno), minor(devno));
+	if (r < 0)
+		return sd_error_errno(err, -r, "cannot read the size of %s", name);
+	control = open_control(err);
+	if (control < 0)
+		return control;
+	load.target.length = strtoull(text, NULL, 10);
+	(void)snprintf(load.header.name, sizeof(load.header.name), "%s", name);
+	if (ioctl(control, DM_TABLE_LOAD, &load) < 0)
+		return sd_error_errno(err, errno, "cannot cut off the mapping %s", name);
+	return sd_dm_resume(name, err);
 }
 
 bool sd_dm_has_udev(void)

@@ -15,12 +15,30 @@
 /*
  * The one device under a mapping, by the number that it was opened with: sysfs' "slaves" links are
  * paths, which a disk that came back may have taken over. Returns 1 (*ret filled), 0: there is no
- * /dev/mapper/control here, or a negative errno; -EEXIST: it lies on several or on none.
+ * such mapping or no /dev/mapper/control, or a negative errno; -ENOTUNIQ: it lies on several or on none.
  */
 int sd_dm_backing(const char *name, dev_t *ret, struct sd_error *err);
 
+#define SD_DM_DEPS 4
+
+/* All devices under a mapping, at most SD_DM_DEPS. Otherwise as above; returns 1 with *ret_n set. */
+int sd_dm_backings(const char *name, dev_t ret[SD_DM_DEPS], size_t *ret_n, struct sd_error *err);
+
+/* The number and UUID of a mapping. Returns 1, 0: there is none of that name, or a negative errno. */
+int sd_dm_find(
+        const char *name, dev_t *ret_devno, char *ret_uuid, size_t size, struct sd_error *err);
+
 /* Removes a mapping. Not there: 0. -EBUSY: in use, after timeout_ms of trying again. */
 int sd_dm_remove(const char *name, unsigned timeout_ms, struct sd_error *err);
+
+/*
+ * From now on every request to a mapping fails with EIO, also those that wait since it was suspended:
+ * its table becomes dm's "error" target.
+ */
+int sd_dm_fail(const char *name, dev_t devno, struct sd_error *err);
+
+/* A suspended mapping works again; what waits goes on. */
+int sd_dm_resume(const char *name, struct sd_error *err);
 
 /*
  * Whether a systemd-udevd handles this process' devices. libdevmapper waits for its answer on a System

@@ -77,7 +77,7 @@ output "$SOLODISK" help
 is "help" "$status:$err" "0:"
 like "it lists the commands and the exit codes" "$out" "list .*prepare .*erase .*Exit status: 0 done"
 is "--help is the same" "$("$SOLODISK" --help)" "$out"
-for command in list show prepare erase release pv adopt grow; do
+for command in list show prepare erase release rotate reencrypt header pv adopt grow; do
 	output "$SOLODISK" $command --help
 	is "$command --help" "$status:$err" "0:"
 	like "it shows the usage" "$out" "^Usage: solodisk $command .*--json"
@@ -112,6 +112,19 @@ exits "adopt for an impossible claim" 2 "$SOLODISK" adopt --claim 'team/A b' nvm
 exits "adopt of nothing" 2 "$SOLODISK" adopt
 exits "adopt with a key but not from where" 2 "$SOLODISK" adopt --key-file /tmp/key nvme0n1
 exits "grow of two" 2 "$SOLODISK" grow a b
+exits "rotate without a new key" 2 "$SOLODISK" rotate --key file:a nvme0n1
+exits "rotate without the old one" 2 "$SOLODISK" rotate --new-key file:a nvme0n1
+exits "rotate of two" 2 "$SOLODISK" rotate --key file:a --new-key file:b nvme0n1 nvme1n1
+exits "rotate, both keys from stdin" 2 "$SOLODISK" rotate --key-file - --new-key-file - nvme0n1
+exits "rotate with an unknown KDF" 2 "$SOLODISK" rotate --kdf md5 nvme0n1
+exits "reencrypt without a key" 2 "$SOLODISK" reencrypt nvme0n1
+exits "header of nothing" 2 "$SOLODISK" header
+exits "header shredded" 2 "$SOLODISK" header shred nvme0n1
+exits "header repair with a file" 2 "$SOLODISK" header repair nvme0n1 file
+exits "header backup without a file" 2 "$SOLODISK" header backup --allow-revoked-keys nvme0n1
+exits "header backup without a word" 3 "$SOLODISK" header backup nvme0n1 file
+exits "header restore without a key" 2 \
+	"$SOLODISK" header restore --allow-revoked-keys nvme0n1 file
 exits "pv with half a Secret" 2 "$SOLODISK" pv --key secret:key nvme0n1
 exits "pv with an unknown policy" 2 "$SOLODISK" pv --reclaim Recycle nvme0n1
 output "$SOLODISK" prepare --json --filesystem xfs
@@ -162,7 +175,8 @@ is "also by its volume ID" "$(tool show --json "$ID" | jq -r .table.primary)" ab
 is "and looking repairs nothing" "$(sha256sum "$ROOT/dev/nvme1n1")" "$before"
 echo "2 1 259:9 / /mnt/data rw - ext4 /dev/nvme1n1p1 rw" >>"$ROOT/proc/self/mountinfo"
 is "where it is mounted" "$(tool show --json nvme1n1 | jq -r '.volume.mounts[]')" /mnt/data
-for command in "prepare --filesystem xfs --yes" "erase --yes" "release --yes" adopt grow; do
+for command in "prepare --filesystem xfs --yes" "erase --yes" "release --yes" adopt grow \
+	"reencrypt --key file:a" "rotate --key file:a --new-key file:b" "header repair"; do
 	# shellcheck disable=SC2086 # words
 	exits "a recorded tree is only for looking: ${command%% *}" 2 tool $command nvme1n1
 done

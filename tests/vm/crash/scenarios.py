@@ -164,5 +164,71 @@ class Command(Scenario):
             expect(code == 0, f"then: exit {code}: {out}")
 
 
-SCENARIOS = {"prepare": Prepare, "force": Force, "use": Use, "erase": Erase, "release": Release,
+class Rotate(Scenario):
+    """One of the two keys (--words) always opens the volume, as another program than ours sees it; the
+    same rotation finishes, and nothing of the old keyslot is left."""
+
+    may_be = ("used",)
+
+    def opens(self, key):
+        code, out = run("cryptsetup", "open", "--test-passphrase", "--key-file",
+                        f"/etc/solodisk/keys/{key}", self.disk.partition)
+        expect(code in (0, 2), f"cryptsetup: exit {code}: {out}")
+        return code == 0
+
+    def header(self):
+        code, out = run("cryptsetup", "luksDump", "--dump-json-metadata", self.disk.partition)
+        expect(code == 0, f"cryptsetup: exit {code}: {out}")
+        return json.loads(out)
+
+    def check_clean(self):
+        header = self.header()
+        expect(len(header["keyslots"]) == 1 and not header["tokens"] and
+               not header["config"].get("requirements"), f"left over: {header}")
+
+    def finish(self, *words):
+        code, out = run("solodisk", *words, self.disk.name)
+        expect(code == 0, f"{words[0]}: exit {code}: {out}")
+
+    def act(self, before):
+        old, new = self.words
+        opened = "new" if self.opens(new) else "old" if self.opens(old) else None
+        self.counts[f"opened by {opened}"] += 1
+        expect(opened, "no key opens it")
+        self.finish("rotate", "--key", f"file:{old}", "--new-key", f"file:{new}")
+        expect(self.opens(new), "the new key does not open it afterwards")
+        self.check_clean()
+        self.trial.check_gone()
+
+
+class Reencrypt(Rotate):
+    """A pod finds its data on every image that is tried, and the same re-encryption (--more: the key)
+    finishes. Most of the writes are data's, alike: of ten images one is tried, and of these a third
+    finished."""
+
+    seen = 0
+
+    def use(self):
+        code, out = run(self.options.driver, "mount", self.options.target, self.options.words)
+        expect(code == 0 and '"Success"' in out, f"mount: {out}")
+        self.trial.check_kept(self.options.target)
+        code, out = run(self.options.driver, "unmount", self.options.target)
+        expect(code == 0 and '"Success"' in out, f"unmount: {out}")
+
+    def act(self, before):
+        self.seen += 1
+        if self.seen % 10 != 1:
+            return
+        required = str(self.header()["config"].get("requirements"))
+        self.counts["in the midst" if "online-reencrypt" in required else "before or behind"] += 1
+        self.use()
+        if self.seen % 30 != 1:
+            return
+        self.finish("reencrypt", "--key", f"file:{self.options.more}")
+        self.counts["finished"] += 1
+        self.check_clean()
+        self.use()
+
+
+SCENARIOS = {"rotate": Rotate, "reencrypt": Reencrypt, "prepare": Prepare, "force": Force, "use": Use, "erase": Erase, "release": Release,
              "command": Command}
