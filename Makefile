@@ -88,18 +88,21 @@ $(WORKER_BIN): $(WORKER) $(B)/libcore.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -pie $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-$(TOOL_BIN): $(TOOL) $(B)/libcore.a
+# The node tool without its main(), so that unit tests and fuzzers can have parts of it.
+$(B)/libtool.a: $(filter-out $(B)/bootstrap/main.o,$(TOOL))
+	@rm -f $@
+	$(call say,AR,$@)
+	$(Q)$(AR) rcs $@ $^
+
+$(TOOL_BIN): $(B)/bootstrap/main.o $(B)/libtool.a $(B)/libcore.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -pie $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-# Unit tests: one cmocka program a module, each against the core library; of the tool's modules those that
-# need nothing else.
-$(B)/tests/unit/test_pace: $(B)/bootstrap/pace.o
-$(B)/tests/unit/test_jobs: $(B)/bootstrap/jobs.o $(B)/bootstrap/job.o $(B)/bootstrap/cancel.o
-$(B)/tests/unit/%: tests/unit/%.c $(B)/libcore.a
+# Unit tests: one cmocka program a module, each against the libraries.
+$(B)/tests/unit/%: tests/unit/%.c $(B)/libtool.a $(B)/libcore.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CPPFLAGS) -iquote bootstrap $(ALL_CFLAGS) -o $@ $(filter %.c %.o %.a,$^) $(ALL_LDFLAGS) $(LIBS) -lcmocka
+	$(Q)$(CC) $(CPPFLAGS) -iquote bootstrap $(ALL_CFLAGS) -o $@ $(filter %.c %.a,$^) $(ALL_LDFLAGS) $(LIBS) -lcmocka
 
 # Test-only programs that call the core from a guest's shell.
 TOOLS := $(patsubst tests/vm/%.c,$(B)/tests/vm/%,$(wildcard tests/vm/*.c))
@@ -118,7 +121,9 @@ build-fuzz/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CLANG,$@)
 	$(Q)clang $(CPPFLAGS) $(FUZZ_CFLAGS) -MMD -MP -c -o $@ $<
-build-fuzz/fuzz_%: build-fuzz/tests/fuzz/fuzz_%.o $(patsubst %.c,build-fuzz/%.o,$(wildcard driver/core/*.c))
+build-fuzz/tests/%.o: CPPFLAGS += -iquote bootstrap
+build-fuzz/fuzz_%: build-fuzz/tests/fuzz/fuzz_%.o $(patsubst %.c,build-fuzz/%.o,$(wildcard driver/core/*.c) \
+	$(filter-out bootstrap/main.c,$(wildcard bootstrap/*.c)))
 	$(call say,LINK,$@)
 	$(Q)clang $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 fuzzers: $(FUZZERS)

@@ -11,6 +11,8 @@
 static const struct command *const commands[] = {
 	&cmd_list,
 	&cmd_show,
+	&cmd_plan,
+	&cmd_apply,
 	&cmd_prepare,
 	&cmd_erase,
 	&cmd_release,

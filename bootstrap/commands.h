@@ -44,6 +44,8 @@ const struct command *command_find(const char *name); /* NULL: none */
 void command_list(void);                              /* name and summary of each, on stdout */
 void command_help(const struct command *command);     /* on stdout */
 
+extern const struct command cmd_plan, cmd_apply;
+
 /* What every command takes; goes into its getopt_long() table. */
 #define COMMON_OPTIONS                                                          \
 	{ "json", no_argument, NULL, 'J' }, { "help", no_argument, NULL, 'h' }, \

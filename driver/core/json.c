@@ -97,17 +97,12 @@ int sd_json_parse(const char *text, size_t len, sd_json **ret, struct sd_error *
 	return 0;
 }
 
-int sd_json_load(const char *path, sd_json **ret, struct sd_error *err)
+int sd_json_read_text(int fd, const char *path, char **ret, size_t *ret_len, struct sd_error *err)
 {
-	_cleanup_close_ int fd = -1;
 	_cleanup_free_ char *text = NULL;
 	struct stat st;
 	size_t used = 0;
-	int r;
 
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0)
-		return sd_error_errno(err, errno, "cannot open %s", path);
 	if (fstat(fd, &st) < 0)
 		return sd_error_errno(err, errno, "cannot read %s", path);
 	if (!S_ISREG(st.st_mode))
@@ -126,8 +121,32 @@ int sd_json_load(const char *path, sd_json **ret, struct sd_error *err)
 			break;
 		used += (size_t)n;
 	}
-	r = sd_json_parse(text, used, ret, err);
+	text[used] = '\0';
+	*ret = sd_steal(text);
+	*ret_len = used;
+	return 0;
+}
+
+int sd_json_load(const char *path, sd_json **ret, struct sd_error *err)
+{
+	_cleanup_close_ int fd = -1;
+	_cleanup_free_ char *text = NULL;
+	size_t len;
+	int r;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0)
+		return sd_error_errno(err, errno, "cannot open %s", path);
+	r = sd_json_read_text(fd, path, &text, &len, err);
+	if (r < 0)
+		return r;
+	r = sd_json_parse(text, len, ret, err);
 	return r < 0 ? sd_error_wrap(err, "%s", path) : 0;
+}
+
+sd_json *sd_json_again(sd_json *json)
+{
+	return json_incref(json);
 }
 
 void sd_json_free(sd_json *json)
@@ -245,6 +264,22 @@ sd_json *sd_json_get(const sd_json *object, const char *key)
 const char *sd_json_as_string(const sd_json *value)
 {
 	return json_string_value(value);
+}
+
+int sd_json_as_bool(const sd_json *value, int *ret)
+{
+	if (!json_is_boolean(value))
+		return 0;
+	*ret = json_is_true(value);
+	return 1;
+}
+
+int sd_json_as_int(const sd_json *value, int64_t *ret)
+{
+	if (!json_is_integer(value))
+		return 0;
+	*ret = json_integer_value(value);
+	return 1;
 }
 
 int sd_json_is_text(const char *text)

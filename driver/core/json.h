@@ -23,10 +23,17 @@ void sd_json_init(void);
  */
 int sd_json_parse(const char *text, size_t len, sd_json **ret, struct sd_error *err);
 
+/*
+ * The text of an open file of at most 1 MiB, with a NUL behind it; path is for error texts. *ret is the
+ * caller's (free).
+ */
+int sd_json_read_text(int fd, const char *path, char **ret, size_t *ret_len, struct sd_error *err);
+
 /* As sd_json_parse(), from a file of at most 1 MiB. -ENOENT: no such file. */
 int sd_json_load(const char *path, sd_json **ret, struct sd_error *err);
 
-void sd_json_free(sd_json *json); /* drops a reference; NULL is fine */
+sd_json *sd_json_again(sd_json *json); /* one more reference, for the caller; NULL is fine */
+void sd_json_free(sd_json *json);      /* drops a reference; NULL is fine */
 static inline void sd_json_cleanup(sd_json **json)
 {
 	sd_json_free(*json);
@@ -58,13 +65,16 @@ int sd_json_get_bool(const sd_json *object, const char *key, int *ret, struct sd
 int sd_json_get_int(const sd_json *object, const char *key, int64_t *ret, struct sd_error *err);
 sd_json *sd_json_get(const sd_json *object, const char *key); /* NULL: absent; borrowed */
 const char *sd_json_as_string(const sd_json *value);          /* NULL: not a string; borrowed */
+/* These two return 1 when it is of that type (*ret set), else 0. */
+int sd_json_as_bool(const sd_json *value, int *ret);
+int sd_json_as_int(const sd_json *value, int64_t *ret);
 int sd_json_is_text(const char *text); /* whether it is valid UTF-8, so that JSON can carry it */
 int sd_json_is_object(const sd_json *value);
 int sd_json_is_array(const sd_json *value);
 size_t sd_json_size(const sd_json *array);
 sd_json *sd_json_at(const sd_json *array, size_t index); /* borrowed */
 
-/* Calls f for each key of an object until it returns non-zero; returns that, or 0. */
+/* Calls f for each key of an object, in the order of the text, until it returns non-zero; returns that, or 0. */
 int sd_json_each(const sd_json *object,
         int (*f)(const char *key, const sd_json *value, void *data, struct sd_error *err),
         void *data, struct sd_error *err);

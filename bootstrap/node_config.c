@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "node_config.h"
+#include "cleanup.h"
+#include "pool_config.h"
+#include "root.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#define POOLS_MAX 64
+#define DIRECTORIES_MAX 64
+#define NAME_PATTERN_SIZE 255
+
+static int take_pool(const struct place *at, void *object, struct sd_error *err)
+{
+	struct node_config *config = object;
+	struct pool *pool = &config->pools[config->n_pools++];
+	int r = pool_take(at, pool, err);
+
+	for (size_t i = 0; r == 0 && i + 1 < config->n_pools; i++)
+		if (strcmp(config->pools[i].name, pool->name) == 0)
+			r = place_error(
+			        at, err, "there are two pools of the name \"%s\"", pool->name);
+	return r;
+}
+
+static int take_pools(const struct place *at, void *object, struct sd_error *err)
+{
+	struct node_config *config = object;
+
+	config->pools = calloc(POOLS_MAX, sizeof(*config->pools));
+	if (!config->pools)
+		return sd_error_set(err, ENOMEM, "out of memory");
+	return place_array(at, POOLS_MAX, take_pool, config, err);
+}
+
+/* One spelling, so that the same directory cannot be there twice. */
+static bool is_plain_path(const char *path)
+{
+	if (path[0] != '/' || !path[1])
+		return false;
+	for (const char *p = path; *p; p += strcspn(p + 1, "/") + 1) {
+		size_t len = strcspn(p + 1, "/");
+
+		if (len == 0 || strncmp(p, "/./", len + 2) == 0 ||
+		        strncmp(p, "/../", len + 2) == 0 || strcmp(p, "/.") == 0 ||
+		        strcmp(p, "/..") == 0)
+			return false;
+	}
+	return true;
+}
+
+static int take_path(const struct place *at, void *object, struct sd_error *err)
+{
+	struct directory *directory = object;
+	int r = place_string(at, PATH_MAX - 1, &directory->path, err);
+
+	if (r == 0 && !is_plain_path(directory->path))
+		r = place_error(at, err,
+		        "it must be an absolute path without \".\", \"..\", \"//\" or a \"/\" at its end");
+	return r;
+}
+
+static int take_class(const struct place *at, void *directory, struct sd_error *err)
+{
+	return take_storage_class(at, &((struct directory *)directory)->storage_class, err);
+}
+
+static int take_mode(const struct place *at, void *directory, struct sd_error *err)
+{
+	return take_volume_mode(at, &((struct directory *)directory)->mode, err);
+}
+
+static int take_name_pattern(const struct place *at, void *directory, struct sd_error *err)
+{
+	return place_string(
+	        at, NAME_PATTERN_SIZE, &((struct directory *)directory)->name_pattern, err);
+}
+
+static const struct place_key directory_keys[] = {
+	{ "path", take_path, true },
+	{ "storageClass", take_class, true },
+	{ "volumeMode", take_mode, false },
+	{ "namePattern", take_name_pattern, false },
+};
+
+static int take_directory(const struct place *at, void *object, struct sd_error *err)
+{
+	struct node_config *config = object;
+	struct directory *directory = &config->directories[config->n_directories++];
+	int r = place_object(at, directory_keys, SD_ARRAY_SIZE(directory_keys), directory, err);
+
+	for (size_t i = 0; r == 0 && i + 1 < config->n_directories; i++)
+		if (strcmp(config->directories[i].path, directory->path) == 0)
+			r = place_error(
+			        at, err, "the directory %s is there twice", directory->path);
+	return r;
+}
+
+static int take_directories(const struct place *at, void *object, struct sd_error *err)
+{
+	struct node_config *config = object;
+
+	config->directories = calloc(DIRECTORIES_MAX, sizeof(*config->directories));
+	if (!config->directories)
+		return sd_error_set(err, ENOMEM, "out of memory");
+	return place_array(at, DIRECTORIES_MAX, take_directory, config, err);
+}
+
+static const struct place_key config_keys[] = {
+	{ "pools", take_pools, false },
+	{ "directories", take_directories, false },
+};
+
+/* Takes the document over. */
+static int from_document(struct document *document, struct node_config *ret, struct sd_error *err)
+{
+	_cleanup_node_config_ struct node_config config = { .document = *document };
+	struct place top = place_top(&config.document);
+	int r;
+
+	*document = (struct document){ 0 };
+	r = place_object(&top, config_keys, SD_ARRAY_SIZE(config_keys), &config, err);
+	if (r < 0)
+		return r;
+	*ret = config;
+	config = (struct node_config){ 0 };
+	return 0;
+}
+
+int node_config_read(const char *path, struct node_config *ret, struct sd_error *err)
+{
+	_cleanup_document_ struct document document = { 0 };
+	int r = document_read(path, &document, err);
+
+	return r < 0 ? r : from_document(&document, ret, err);
+}
+
+int node_config_parse(const char *name, const char *text, size_t len, struct node_config *ret,
+        struct sd_error *err)
+{
+	_cleanup_document_ struct document document = { 0 };
+	int r = document_parse(name, text, len, &document, err);
+
+	return r < 0 ? r : from_document(&document, ret, err);
+}
+
+int node_config_find(const char *path, struct node_config *ret, struct sd_error *err)
+{
+	char file[PATH_MAX];
+	int r;
+
+	if (path) {
+		r = node_config_read(path, ret, err);
+		return r < 0 ? r : 1;
+	}
+	r = sd_root_path(file, sizeof(file), NODE_CONFIG_PATH);
+	if (r < 0)
+		return sd_error_errno(err, -r, "cannot name %s", NODE_CONFIG_PATH);
+	r = node_config_read(file, ret, err);
+	if (r != -ENOENT)
+		return r < 0 ? r : 1;
+	sd_error_clear(err);
+	return 0;
+}
+
+void node_config_free(struct node_config *config)
+{
+	for (size_t i = 0; i < config->n_pools; i++)
+		pool_clear(&config->pools[i]);
+	free(config->pools);
+	free(config->directories);
+	document_free(&config->document);
+	*config = (struct node_config){ 0 };
+}
+
+const struct pool *node_config_pool(const struct node_config *config, const char *name)
+{
+	for (size_t i = 0; i < config->n_pools; i++)
+		if (strcmp(config->pools[i].name, name) == 0)
+			return &config->pools[i];
+	return NULL;
+}

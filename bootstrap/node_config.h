@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* The node's configuration: pools of disks, and directories whose mount points are published. */
+
+#include "document.h"
+#include "error.h"
+#include "pool.h"
+
+#include <stddef.h>
+
+/* Below the root prefix. */
+#define NODE_CONFIG_PATH "/etc/solodisk/config.json"
+
+/* Each mount point in it becomes a PersistentVolume. */
+struct directory {
+	const char *path, *storage_class;
+	enum volume_mode mode;
+	const char *name_pattern; /* of the entries, fnmatch(3); NULL: all */
+};
+
+struct node_config {
+	struct document document;
+	struct pool *pools;
+	size_t n_pools;
+	struct directory *directories;
+	size_t n_directories;
+};
+
+/*
+ * Reads and checks a file as a whole; -EINVAL or -EPERM (document_read()): err names file, line and key.
+ * -ENOENT: no such file. Free with node_config_free(), which may be called twice.
+ */
+int node_config_read(const char *path, struct node_config *ret, struct sd_error *err);
+/* The same of a text; name is for error texts. */
+int node_config_parse(const char *name, const char *text, size_t len, struct node_config *ret,
+        struct sd_error *err);
+void node_config_free(struct node_config *config);
+#define _cleanup_node_config_ __attribute__((cleanup(node_config_free)))
+
+/* The one at path, or the default file if path is NULL. 1: read; 0: path is NULL and there is no file. */
+int node_config_find(const char *path, struct node_config *ret, struct sd_error *err);
+
+/* NULL: no pool of that name. */
+const struct pool *node_config_pool(const struct node_config *config, const char *name);
