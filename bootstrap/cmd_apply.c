@@ -261,7 +261,8 @@ const struct command cmd_apply = {
 	.name = "apply",
 	.summary = "Do what a plan says, if nothing has changed since",
 	.arguments = "[OPTION...] PLAN",
-	.help = PARALLEL_HELP "  --key-file PATH      the key that the plan says is in a Secret; -: of stdin\n",
+	.help = PARALLEL_HELP
+	"  --key-file PATH      the key that the plan says is in a Secret; -: of stdin\n",
 	.changes_disks = true,
 	.run = run,
 };
