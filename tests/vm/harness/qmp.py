@@ -7,6 +7,8 @@ import time
 
 from . import HarnessError
 
+_TIMEOUT = 120  # seconds; QEMU answers at once, unless it hangs
+
 
 class QmpError(HarnessError):
     """QEMU refused a command."""
@@ -17,6 +19,7 @@ class Qmp:
 
     def __init__(self, socket):
         self.socket = socket
+        self.socket.settimeout(_TIMEOUT)
         self._buffer = b""
         self._events = []
         self.closed = False
@@ -27,6 +30,9 @@ class Qmp:
         while b"\n" not in self._buffer:
             try:
                 data = self.socket.recv(65536)
+            except TimeoutError:
+                self.closed = True
+                raise HarnessError("QEMU does not answer") from None
             except ConnectionError:
                 data = b""
             if not data:
