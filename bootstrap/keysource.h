@@ -13,10 +13,11 @@
 #include <stdbool.h>
 
 struct key_source {
-	const char *key;         /* --key */
-	const char *key_file;    /* --key-file PATH, "-": stdin */
-	bool passphrase;         /* may be shorter than SD_KEY_MIN_SIZE: with Argon2id */
-	const char *device, *id; /* the volume whose token is asked; NULL: it does not exist yet */
+	const char *key;      /* --key */
+	const char *key_file; /* --key-file PATH, "-": stdin */
+	bool passphrase; /* for a new volume: may be shorter than SD_KEY_MIN_SIZE, with Argon2id */
+	/* The volume that it opens: its token is asked, its keyslots judge a short key. NULL: a new one */
+	const char *device, *id;
 };
 
 /* Whether one is named at all. */
