@@ -101,8 +101,18 @@ void sd_task_end(struct sd_task *task);
 #define _cleanup_task_ __attribute__((cleanup(sd_task_end)))
 
 /*
- * Which volume a directory belongs to: by the records, by the other mounts of its device, or by its
- * name as kubelet makes it (.../solodisk.<ID>), if what is mounted there lies on that volume. Returns
- * 1; 0: of none, and nothing is mounted there; -EINVAL: something that is not ours is mounted there.
+ * Which volume a directory belongs to: by the records, by the other mounts of its device, or by what the
+ * device says of itself; where nothing is mounted, by its name as kubelet makes it (.../solodisk.<ID>).
+ * Returns 1; 0: of none, and nothing is mounted there; -EINVAL: something that is not ours is.
  */
 int sd_task_volume_of(const char *dir, char ret_id[SD_ID_SIZE], struct sd_error *err);
+
+/* Where a volume of that name (its ID, or its PV's with attach) is staged. -ENAMETOOLONG. */
+int sd_task_stage_path(const struct sd_config *config, const char *name, char *ret, size_t size,
+        struct sd_error *err);
+
+/*
+ * The record went, but the stage that mount made for target is still there, by its name and device: it
+ * is noted again, so that the last unmount takes it away.
+ */
+int sd_task_recall_stage(struct sd_task *task, const char *target, struct sd_error *err);

@@ -6,12 +6,10 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define UNMOUNT_LOCK_MS 6000u /* of the front's eight seconds */
 #define UNDO_LOCK_MS 60000u   /* longer than the front waits: it must be undone all the same */
-#define STAGES "%s/plugins/kubernetes.io/flexvolume/solodisk/disk/mounts/%s"
 
 /*
  * Where this volume is staged: where mountdevice put it, else where kubelet's unmountdevice will look
@@ -23,18 +21,14 @@ static int choose_stage(const struct sd_task *task, char *ret_dir, size_t size, 
 	const struct sd_config *config = &task->call->config;
 	const char *pv_name = task->options->pv_name;
 	const char *name = config->attach && pv_name ? pv_name : task->id;
-	char root[PATH_MAX];
 	int n;
 
-	if (task->record.stage) {
-		*ret_ours = task->record.stage_is_ours;
-		n = snprintf(ret_dir, size, "%s", task->record.stage);
-	} else {
+	if (!task->record.stage) {
 		*ret_ours = name == task->id;
-		/* As mountinfo spells it: kubelet's directory may be a link. */
-		n = snprintf(ret_dir, size, STAGES,
-		        realpath(config->kubelet_dir, root) ? root : config->kubelet_dir, name);
+		return sd_task_stage_path(config, name, ret_dir, size, err);
 	}
+	*ret_ours = task->record.stage_is_ours;
+	n = snprintf(ret_dir, size, "%s", task->record.stage);
 	return n >= 0 && (size_t)n < size
 	        ? 0
 	        : sd_error_set(err, ENAMETOOLONG, "the stage directory's path is too long");
@@ -166,6 +160,8 @@ SD_VERB(verb_unmount)
 	if (r <= 0)
 		return r; /* no mount any more, and nobody's: done */
 	r = sd_task_lock(&task, id, UNMOUNT_LOCK_MS, err);
+	if (r == 0)
+		r = sd_task_recall_stage(&task, target, err);
 	if (r == 0 && task.record.stage && strcmp(target, task.record.stage) == 0)
 		r = sd_error_set(
 		        err, EINVAL, "%s is the stage of volume %s, not a target", target, id);

@@ -73,12 +73,23 @@ succeeds "mount" mount "$target" "$(options "$plain" pv)"
 succeeds "unmount beside a damaged record" unmount "$target"
 rm "/run/solodisk/volume/$secret.json"
 
-# The records are wiped while a volume is mounted.
-target=$(pod 1 "solodisk.$plain")
-succeeds "mount" mount "$target" "$(options "$plain" pv)"
+# The records are wiped while volumes are mounted: their devices say whose they are.
+named=$(pod 1 "solodisk.$plain")
+target=$(pod 2)
+second=$(pod 3)
+succeeds "mount" mount "$named" "$(options "$plain" pv)"
+succeeds "mount under another name" mount "$target" "$(options "$plain" pv)"
+succeeds "mount an encrypted one" mount "$second" "$(luks_options "$secret" "$key" pv)"
 rm -r /run/solodisk/volume
-succeeds "unmount without records" unmount "$target"
-is "it is no mount any more" "$(findmnt -nro TARGET "$target")" ""
+succeeds "unmount without records" unmount "$named"
+ok "the other pod still has its volume" touch "$target/file"
+rm -r /run/solodisk/volume
+succeeds "unmount of the other, without records again" unmount "$target"
+succeeds "unmount of the encrypted one" unmount "$second"
+no_leftovers "neither a stage nor a mapping stays"
+mount -t tmpfs none "$target"
+fails "somebody else's mount is not touched" "not a volume of solodisk" unmount "$target"
+umount "$target"
 
 # A journal that does not read must not stop a call.
 pkill -f "busybox syslogd"
