@@ -95,8 +95,11 @@ static char *filled(const char *argument)
 
 static void run(char **argv)
 {
-	for (char **a = argv; *a; a++)
+	char **a = argv;
+
+	do {
 		*a = filled(*a);
+	} while (*++a);
 	execvp(argv[0], argv);
 	err(127, "%s", argv[0]);
 }
