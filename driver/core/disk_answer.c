@@ -38,18 +38,17 @@ static unsigned requests_waiting(const struct sd_disk *disk)
 	return reads + writes;
 }
 
-/* Reads, writes, discards and flushes that were completed: Documentation/block/stat.rst. */
+/* Reads, writes and discards that were completed: Documentation/block/stat.rst. */
 static uint64_t requests_completed(const struct sd_disk *disk)
 {
-	uint64_t reads = 0, writes = 0, discards = 0, flushes = 0;
+	uint64_t reads = 0, writes = 0, discards = 0;
 	char text[512];
 
 	if (sd_root_read(text, sizeof(text), "/sys/block/%s/stat", disk->name) == 0)
 		(void)sscanf(text,
-		        "%" SCNu64 " %*s %*s %*s %" SCNu64 " %*s %*s %*s %*s %*s %*s %" SCNu64
-		        " %*s %*s %*s %" SCNu64,
-		        &reads, &writes, &discards, &flushes);
-	return reads + writes + discards + flushes;
+		        "%" SCNu64 " %*s %*s %*s %" SCNu64 " %*s %*s %*s %*s %*s %*s %" SCNu64,
+		        &reads, &writes, &discards);
+	return reads + writes + discards;
 }
 
 /* Watches a disk that is at work already, without one more request. */
@@ -92,20 +91,25 @@ static void read_first_bytes(const char *node)
 	_exit(fd < 0 || pread(fd, buf, sizeof(buf), 0) < 0);
 }
 
-/* Waits for the child's end. Returns false: it is still at it. */
-static bool ends_in_time(pid_t pid, unsigned patience_ms)
+/*
+ * Waits for the child's end, or for that of any other request: a disk that has much to do may take long
+ * for one of them, and answers all the same. Returns false: nothing at all came back.
+ */
+static bool comes_back(const struct sd_disk *disk, pid_t pid, unsigned patience_ms)
 {
 	_cleanup_close_ int pidfd = pidfd_open(pid, 0);
-	struct pollfd end = { .fd = pidfd, .events = POLLIN };
+	struct pollfd end = { .fd = pidfd, .events = POLLIN }; /* before Linux 5.3: a sleep */
+	unsigned tick = pidfd >= 0 ? TICK_MS : 5;
+	uint64_t completed = 0;
 
-	if (pidfd >= 0) {
-		(void)poll(&end, 1, (int)patience_ms);
-		return waitpid(pid, NULL, WNOHANG) == pid;
-	}
-	for (unsigned ms = 0; ms < patience_ms; ms += 5) { /* before Linux 5.3 */
+	for (unsigned ms = 0; ms < patience_ms; ms += tick) {
+		(void)poll(&end, 1, (int)tick);
 		if (waitpid(pid, NULL, WNOHANG) == pid)
 			return true;
-		sleep_ms(5);
+		if (ms == 0)
+			completed = requests_completed(disk);
+		else if (requests_completed(disk) != completed)
+			return true;
 	}
 	return false;
 }
@@ -127,7 +131,7 @@ int sd_disk_answers(const struct sd_disk *disk, unsigned patience_ms, struct sd_
 		        err, errno, "cannot start a process to see whether %s answers", disk->node);
 	if (pid == 0)
 		read_first_bytes(disk->node);
-	if (ends_in_time(pid, patience_ms))
+	if (comes_back(disk, pid, patience_ms))
 		return 0;
 	(void)kill(
 	        pid, SIGKILL); /* it ends when the disk answers or is gone; nobody waits for it */

@@ -142,10 +142,14 @@ class Controls:
     def do_throttle(self, name, bytes_per_second):
         """0 is no limit."""
         disk = self._disk(name)
-        self.qmp.command("qom-set", path=f"/objects/limits-{name}", property="limits",
-                         value={"bps-total": int(bytes_per_second)})
+        self._count += 1
+        # A new group each time: one whose limits change while requests wait may never let any go.
+        previous, disk.limits = disk.limits, f"limits-{name}-{self._count}"
+        self.qmp.command("object-add", qom_type="throttle-group", id=disk.limits,
+                         limits={"bps-total": int(bytes_per_second)})
         # Requests that wait under the old limit go on: a reopening drains the node.
         self._reopen(disk, self._failing.get(name, disk.backing))
+        self.qmp.command("object-del", id=previous)
         return ""
 
     def do_hang(self, name, switch):

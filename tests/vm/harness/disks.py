@@ -118,7 +118,7 @@ class Disk:
 
     def top_node(self, child):
         return {"driver": "throttle", "node-name": f"top-{self.name}", "discard": "unmap",
-                "read-only": self.read_only, "throttle-group": f"limits-{self.name}",
+                "read-only": self.read_only, "throttle-group": self.limits,
                 "file": child}
 
     def fixed_devices(self):

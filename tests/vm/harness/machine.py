@@ -100,7 +100,8 @@ class Machine:
         if any(disk.type == "scsi" for disk in self.disks):
             words += ["-device", "virtio-scsi-pci,id=scsi"]
         for disk in sorted(self.disks, key=lambda disk: disk.slot):
-            words += ["-object", f"throttle-group,id=limits-{disk.name}"]
+            disk.limits = f"limits-{disk.name}"
+            words += ["-object", f"throttle-group,id={disk.limits}"]
             for node in disk.block_nodes():
                 words += ["-blockdev", json.dumps(node)]
             devices = list(disk.fixed_devices())
