@@ -62,7 +62,7 @@ after_power_cut() {
 	ok "once more at work" begin_slowly
 	kill -TERM "$pid"
 	ends
-	is "erase in the midst" "$(solodisk erase --yes --no-prepare nvme0n1 2>&1)" \
+	is "erase in the midst" "$(solodisk erase --yes --no-prepare nvme0n1 2>&1 | tail -n 1)" \
 		'nvme0n1: erased, and left in state preparing; "prepare" or "release" goes on'
 	not_ok "no key is left" cryptsetup open --test-passphrase --key-file "$KEYS/one" $part
 	no_leftovers
