@@ -138,6 +138,7 @@ static int run(
 	if (code != TOOL_OK)
 		return code;
 	arguments.old_key.key.passphrase = true;
+	arguments.new_key.makes_keyslot = true;
 	arguments.new_key.passphrase = arguments.kdf == SD_KDF_ARGON2ID;
 	r = encrypted_take(argv[optind], "rotate", &claim, err);
 	if (r == 0)

@@ -139,7 +139,8 @@ int key_source_read(const struct key_source *source, struct sd_key *ret, struct 
 		return r;
 	if (key.size == 0)
 		return sd_error_set(err, EINVAL, "the key is empty");
-	if (key.size < SD_KEY_MIN_SIZE && !source->passphrase && !source->device)
+	if (key.size < SD_KEY_MIN_SIZE && !source->passphrase &&
+	        (!source->device || source->makes_keyslot))
 		return sd_error_set(err, EINVAL,
 		        "the key has %zu bytes, at least %d are needed: "
 		        "head -c 64 /dev/urandom makes a good one",

@@ -15,9 +15,10 @@
 struct key_source {
 	const char *key;      /* --key */
 	const char *key_file; /* --key-file PATH, "-": stdin */
-	bool passphrase; /* for a new volume: may be shorter than SD_KEY_MIN_SIZE, with Argon2id */
+	bool passphrase; /* of a keyslot to come: may be shorter than SD_KEY_MIN_SIZE, with Argon2id */
 	/* The volume that it opens: its token is asked, its keyslots judge a short key. NULL: a new one */
 	const char *device, *id;
+	bool makes_keyslot; /* a keyslot is made of it, though the volume is not new */
 };
 
 /* Whether one is named at all. */

@@ -168,6 +168,15 @@ static int add_keyslot(const struct sd_crypt_handle *handle, const char *device,
 	        : 0;
 }
 
+int sd_crypt_check_new_key(const struct sd_key *key, enum sd_kdf kdf, struct sd_error *err)
+{
+	if (kdf != SD_KDF_PBKDF2 || key->size >= SD_KEY_MIN_SIZE)
+		return 0;
+	return sd_error_set(err, EINVAL,
+	        "the key has %zu bytes; with fewer than %d only \"kdf: argon2id\" is allowed",
+	        key->size, SD_KEY_MIN_SIZE);
+}
+
 int sd_crypt_format(const char *device, const char *id, const struct sd_key *key, enum sd_kdf kdf,
         struct sd_error *err)
 {
@@ -181,11 +190,9 @@ int sd_crypt_format(const char *device, const char *id, const struct sd_key *key
 
 	if (!sd_id_is_valid(id))
 		return sd_error_set(err, EINVAL, "\"%.50s\" is no volume ID", id);
-	if (kdf == SD_KDF_PBKDF2 && key->size < SD_KEY_MIN_SIZE)
-		return sd_error_set(err, EINVAL,
-		        "the key has %zu bytes; with fewer than %d only \"kdf: argon2id\" is allowed",
-		        key->size, SD_KEY_MIN_SIZE);
-	r = sd_device_wipe_edges(device, err);
+	r = sd_crypt_check_new_key(key, kdf, err);
+	if (r == 0)
+		r = sd_device_wipe_edges(device, err);
 	if (r == 0)
 		r = sd_crypt_handle_open(device, &handle, err);
 	if (r == 0)

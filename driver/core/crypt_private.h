@@ -32,6 +32,9 @@ int sd_crypt_handle_load(
 /* To be called before each operation that makes a keyslot: a loaded handle has LUKS2's defaults. */
 int sd_crypt_set_kdf(const struct sd_crypt_handle *handle, enum sd_kdf kdf, struct sd_error *err);
 
+/* Whether a keyslot may be made of this key: PBKDF2 is quick here, so it wants random bytes. -EINVAL. */
+int sd_crypt_check_new_key(const struct sd_key *key, enum sd_kdf kdf, struct sd_error *err);
+
 /* What a token's JSON ("jwe") yields when the program clevis decrypts it. *ret is the caller's. */
 int sd_crypt_clevis(const char *json, struct sd_key *ret, struct sd_error *err);
 

@@ -127,7 +127,9 @@ static int add_volume_key(const struct sd_crypt_handle *handle, const struct sd_
 	int token, slot, r;
 
 	token = find_token(handle);
-	r = token >= 0 ? destroy_unbound(handle, err) : 0;
+	r = sd_crypt_check_new_key(key, kdf, err);
+	if (r == 0 && token >= 0)
+		r = destroy_unbound(handle, err);
 	if (r == 0)
 		r = token =
 		        set_token(handle, token >= 0 ? token : CRYPT_ANY_TOKEN, TOKEN_BEGUN, err);

@@ -126,7 +126,9 @@ static int add_new_key(struct rotate *rotate, enum sd_kdf kdf, struct sd_error *
 	struct sd_crypt_handle *handle = &rotate->handle;
 	int r;
 
-	r = sd_crypt_set_kdf(handle, kdf, err);
+	r = sd_crypt_check_new_key(new_key, kdf, err);
+	if (r == 0)
+		r = sd_crypt_set_kdf(handle, kdf, err);
 	if (r < 0)
 		return r;
 	rotate->done->touched = true;
