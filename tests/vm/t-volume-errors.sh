@@ -39,7 +39,7 @@ for name in a b; do
 	says "$name: a state that cannot be written" "^EIO: .*could not be changed to \"used\" \(it reads ready" volume-tool state "$disk" used
 	like "$name: is not there" "$(volume-tool mark "$disk" 2>&1)" "^$id ready 1 [0-9]+ [0-9]+$"
 	is "$name: other programs see the old one too" "$(blkid -po value -s PART_ENTRY_NAME "$disk"*1)" "solodisk-ready-${id:0:8}"
-	says "$name: nor can it be given back" "^EIO: .*cannot be cleared" volume-tool remove "$disk"
+	says "$name: nor can it be given back" "^EIO: .*could not be changed to \"preparing\"" volume-tool remove "$disk"
 	vm errors "$name" off
 	is "$name: not a byte changed" "$(vm crc "$name")" "$before"
 	ok "$name: later it can" volume-tool state "$disk" used
