@@ -156,9 +156,14 @@ class Controls:
         """Reads and writes wait for ever: a byte a second, and the first second used up."""
         if switch == "off":
             return self.do_throttle(name, 0)
-        self.do_throttle(name, _HANG)
-        self.qmp.command("human-monitor-command",
-                         command_line=f'qemu-io top-{name} "read 0 1M"')
+        # Stopped, so that no request of the guest's is the one that has the first second.
+        self.qmp.command("stop")
+        try:
+            self.do_throttle(name, _HANG)
+            self.qmp.command("human-monitor-command",
+                             command_line=f'qemu-io top-{name} "read 0 1M"')
+        finally:
+            self.qmp.command("cont")
         return ""
 
     # Looking from outside
