@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# After every verb and command that gets a key, in success and in failure, nothing of it is left: the
+# After every verb, prepare, erase and release with a key, in success and in failure, nothing of it is left: the
 # guest's whole memory is searched from outside, in plain and in base64. Logs, records, answers and
 # every other written file are in that memory too, since the guest's root is a tmpfs. The kernel
 # wipes what is freed, so what is found was left by somebody on purpose. The disks are searched last.
