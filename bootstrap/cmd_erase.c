@@ -61,7 +61,7 @@ static int check_encryption(const struct command *self, const struct recipe_argu
 		erase->encryption = ERASE_LUKS2;
 	else
 		return command_usage(self, err, "--encrypt is luks2 or none");
-	if ((erase->encryption == ERASE_LUKS2) != key_source_is_given(&arguments->key))
+	if ((erase->encryption == ERASE_LUKS2) != key_source_is_given(&arguments->keys.key))
 		return command_usage(self, err, "--encrypt luks2 and a key go together");
 	return TOOL_OK;
 }
@@ -78,10 +78,10 @@ static int check(const struct command *self, const struct arguments *arguments, 
 		erase->method = erase_method_by_name(arguments->method);
 	if (arguments->method && erase->method == ERASE_AUTO)
 		return command_usage(self, err, "--method is " ERASE_METHODS);
-	erase->kdf_is_given = recipe->kdf;
+	erase->kdf_is_given = recipe->keys.kdf;
 	erase->no_prepare = arguments->no_prepare;
 	if (erase->no_prepare &&
-	        (recipe->filesystem || recipe->encrypt || key_source_is_given(&recipe->key)))
+	        (recipe->filesystem || recipe->encrypt || key_source_is_given(&recipe->keys.key)))
 		return command_usage(
 		        self, err, "--no-prepare makes nothing, so it takes no filesystem or key");
 	code = check_encryption(self, recipe, erase, err);
@@ -169,8 +169,8 @@ static int run(
 		code = check(self, &arguments, argc - optind, &job.erase, err);
 	if (code != TOOL_OK)
 		return code;
-	if (key_source_is_given(&arguments.recipe.key)) {
-		if (key_source_read(&arguments.recipe.key, &key, err) < 0)
+	if (key_source_is_given(&arguments.recipe.keys.key)) {
+		if (key_source_read(&arguments.recipe.keys.key, &key, err) < 0)
 			return TOOL_REFUSED;
 		job.erase.recipe.key = &key;
 	}

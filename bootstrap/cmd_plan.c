@@ -116,7 +116,7 @@ static int wish_of_options(const struct command *self, const struct recipe_argum
         struct wish *ret, struct sd_error *err)
 {
 	struct recipe recipe = { 0 };
-	bool has_key = key_source_is_given(&options->key);
+	bool has_key = key_source_is_given(&options->keys.key);
 	int code;
 
 	if (options->encrypt && strcmp(options->encrypt, "luks2") != 0)
@@ -130,7 +130,7 @@ static int wish_of_options(const struct command *self, const struct recipe_argum
 	(void)snprintf(ret->made.filesystem, sizeof(ret->made.filesystem), "%s", recipe.filesystem);
 	ret->made.luks = options->encrypt != NULL;
 	ret->made.kdf = recipe.kdf;
-	return has_key ? take_key(self, &options->key, &ret->made, err) : TOOL_OK;
+	return has_key ? take_key(self, &options->keys.key, &ret->made, err) : TOOL_OK;
 }
 
 static int wish_of_config(const struct command *self, const struct arguments *arguments,
@@ -161,7 +161,7 @@ static int make_wish(const struct command *self, const struct arguments *argumen
 	const struct recipe_arguments *recipe = &arguments->recipe;
 
 	if (!recipe->filesystem &&
-	        (recipe->encrypt || recipe->kdf || key_source_is_given(&recipe->key)))
+	        (recipe->encrypt || recipe->keys.kdf || key_source_is_given(&recipe->keys.key)))
 		return command_usage(self, err, "which filesystem? --filesystem xfs or ext4");
 	if (!recipe->filesystem)
 		return wish_of_config(self, arguments, config, ret, err);

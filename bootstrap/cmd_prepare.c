@@ -60,9 +60,9 @@ static int check(const struct command *self, const struct arguments *arguments, 
 		return command_usage(self, err, "which filesystem? --filesystem xfs or ext4");
 	if (recipe->encrypt && strcmp(recipe->encrypt, "luks2") != 0)
 		return command_usage(self, err, "--encrypt knows luks2 alone");
-	if (!recipe->encrypt && key_source_is_given(&recipe->key))
+	if (!recipe->encrypt && key_source_is_given(&recipe->keys.key))
 		return command_usage(self, err, "a key goes with --encrypt luks2");
-	if (recipe->encrypt && !key_source_is_given(&recipe->key))
+	if (recipe->encrypt && !key_source_is_given(&recipe->keys.key))
 		return command_usage(
 		        self, err, "--encrypt needs --key file:NAME or --key-file PATH");
 	if (n_disks < 1)
@@ -138,7 +138,7 @@ static int run(
 	if (code != TOOL_OK)
 		return code;
 	if (arguments.recipe.encrypt) {
-		if (key_source_read(&arguments.recipe.key, &key, err) < 0)
+		if (key_source_read(&arguments.recipe.keys.key, &key, err) < 0)
 			return TOOL_REFUSED;
 		job.prepare.recipe.key = &key;
 	}

@@ -255,7 +255,6 @@ static int run(
 	if (code != TOOL_OK)
 		return code;
 	arguments.key.key.makes_keyslot = true;
-	arguments.key.key.passphrase = arguments.kdf == SD_KDF_ARGON2ID;
 	r = begin(&job, argv[optind], err);
 	if (r == 0 && job.state != SD_REENCRYPT_FINISHED)
 		r = work(tool, &job, err);

@@ -10,24 +10,6 @@
 #include "error.h"
 #include "keysource.h"
 
-/* clang-format off */
-#define KEY_OPTIONS                                         \
-	{ "key", required_argument, NULL, 'k' },        \
-	{ "key-file", required_argument, NULL, 'K' },   \
-	{ "kdf", required_argument, NULL, 'd' }
-/* clang-format on */
-
-struct key_arguments {
-	struct key_source key;
-	const char *kdf;
-};
-
-/* Takes one option from the table above; false: it is none of them. */
-bool key_option(struct key_arguments *arguments, int c, const char *value);
-
-/* TOOL_OK, or TOOL_USAGE with err when there is no KDF of that name (NULL: the default). */
-int key_kdf(const struct command *self, const char *name, enum sd_kdf *ret, struct sd_error *err);
-
 /*
  * Finds the one volume that a word names, takes its locks and makes sure of its partition. It may be
  * in use. -ENODEV: no such disk or volume; -EPERM: in a state in which it has no key to speak of.

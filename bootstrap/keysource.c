@@ -149,3 +149,29 @@ int key_source_read(const struct key_source *source, struct sd_key *ret, struct 
 	key = (struct sd_key)SD_KEY_INIT;
 	return 0;
 }
+
+bool key_option(struct key_arguments *arguments, int c, const char *value)
+{
+	switch (c) {
+	case 'k':
+		arguments->key.key = value;
+		return true;
+	case 'K':
+		arguments->key.key_file = value;
+		return true;
+	case 'd':
+		arguments->kdf = value;
+		arguments->key.passphrase = strcmp(value, "argon2id") == 0;
+		return true;
+	default:
+		return false;
+	}
+}
+
+int key_kdf(const struct command *self, const char *name, enum sd_kdf *ret, struct sd_error *err)
+{
+	if (name && strcmp(name, "argon2id") != 0 && strcmp(name, "pbkdf2") != 0)
+		return command_usage(self, err, "--kdf is pbkdf2 or argon2id");
+	*ret = name && strcmp(name, "argon2id") == 0 ? SD_KDF_ARGON2ID : SD_KDF_PBKDF2;
+	return TOOL_OK;
+}

@@ -7,6 +7,8 @@
  * may read or from stdin; --key-file alone is that value too.
  */
 
+#include "commands.h"
+#include "crypt.h"
 #include "error.h"
 #include "key.h"
 
@@ -33,3 +35,22 @@ bool key_source_is_stdin(const struct key_source *source);
  * file; -ENOKEY: a part is not there.
  */
 int key_source_read(const struct key_source *source, struct sd_key *ret, struct sd_error *err);
+
+/* The options of a command that takes a key. */
+/* clang-format off */
+#define KEY_OPTIONS                                         \
+	{ "key", required_argument, NULL, 'k' },        \
+	{ "key-file", required_argument, NULL, 'K' },   \
+	{ "kdf", required_argument, NULL, 'd' }
+/* clang-format on */
+
+struct key_arguments {
+	struct key_source key;
+	const char *kdf;
+};
+
+/* Takes one option from the table above; false: it is none of them. */
+bool key_option(struct key_arguments *arguments, int c, const char *value);
+
+/* TOOL_OK, or TOOL_USAGE with err when there is no KDF of that name (NULL: the default). */
+int key_kdf(const struct command *self, const char *name, enum sd_kdf *ret, struct sd_error *err);

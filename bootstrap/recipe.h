@@ -8,17 +8,15 @@
 #include "keysource.h"
 
 struct recipe_arguments {
-	const char *filesystem, *encrypt, *kdf;
-	struct key_source key;
+	const char *filesystem, *encrypt;
+	struct key_arguments keys;
 };
 
 /* clang-format off */
 #define RECIPE_OPTIONS                                      \
 	{ "filesystem", required_argument, NULL, 'f' }, \
 	{ "encrypt", required_argument, NULL, 'e' },    \
-	{ "key", required_argument, NULL, 'k' },        \
-	{ "key-file", required_argument, NULL, 'K' },   \
-	{ "kdf", required_argument, NULL, 'd' }
+	KEY_OPTIONS
 /* clang-format on */
 
 #define RECIPE_KEY_HELP                                                                               \
