@@ -28,7 +28,7 @@ B := build
 endif
 
 CC ?= gcc
-PKGS := jansson blkid fdisk mount smartcols uuid libuv
+PKGS := jansson blkid fdisk mount smartcols uuid libuv libcurl libmicrohttpd
 pkg = $(shell pkg-config $(1) $(2) 2>/dev/null)
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
@@ -56,7 +56,7 @@ LIBS := $(call pkg,--libs,$(PKGS)) -ldl
 CORE := $(patsubst %.c,$(B)/%.o,$(wildcard driver/core/*.c))
 FRONT := $(wildcard driver/front*.c)
 WORKER := $(patsubst %.c,$(B)/%.o,$(filter-out $(FRONT),$(wildcard driver/*.c)))
-TOOL := $(patsubst %.c,$(B)/%.o,$(wildcard bootstrap/*.c))
+TOOL := $(patsubst %.c,$(B)/%.o,$(wildcard bootstrap/*.c bootstrap/agent/*.c))
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 
 # The driver directory as kubelet sees it: the front, and dot files beside it.
@@ -70,6 +70,8 @@ $(B)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -fPIE -c -o $@ $<
+
+$(B)/bootstrap/agent/%.o: CPPFLAGS += -iquote bootstrap
 
 $(B)/libcore.a: $(CORE)
 	@rm -f $@
@@ -102,7 +104,7 @@ $(TOOL_BIN): $(B)/bootstrap/main.o $(B)/libtool.a $(B)/libcore.a
 $(B)/tests/unit/%: tests/unit/%.c $(B)/libtool.a $(B)/libcore.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CPPFLAGS) -iquote bootstrap $(ALL_CFLAGS) -o $@ $(filter %.c %.a,$^) $(ALL_LDFLAGS) $(LIBS) -lcmocka
+	$(Q)$(CC) $(CPPFLAGS) -iquote bootstrap -iquote bootstrap/agent $(ALL_CFLAGS) -o $@ $(filter %.c %.a,$^) $(ALL_LDFLAGS) $(LIBS) -lcmocka
 
 # Test-only programs that call the core from a guest's shell.
 TOOLS := $(patsubst tests/vm/%.c,$(B)/tests/vm/%,$(wildcard tests/vm/*.c))
@@ -121,9 +123,9 @@ build-fuzz/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CLANG,$@)
 	$(Q)clang $(CPPFLAGS) $(FUZZ_CFLAGS) -MMD -MP -c -o $@ $<
-build-fuzz/tests/%.o: CPPFLAGS += -iquote bootstrap
+build-fuzz/tests/%.o build-fuzz/bootstrap/agent/%.o: CPPFLAGS += -iquote bootstrap -iquote bootstrap/agent
 build-fuzz/fuzz_%: build-fuzz/tests/fuzz/fuzz_%.o $(patsubst %.c,build-fuzz/%.o,$(wildcard driver/core/*.c) \
-	$(filter-out bootstrap/main.c,$(wildcard bootstrap/*.c)))
+	$(filter-out bootstrap/main.c,$(wildcard bootstrap/*.c bootstrap/agent/*.c)))
 	$(call say,LINK,$@)
 	$(Q)clang $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 fuzzers: $(FUZZERS)
