@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * Writing an object for the API server down in its order. The helpers go on without memory (NULL); the
+ * lack is noticed once, at the end.
+ */
+
+#include "json.h"
+
+#include <stdbool.h>
+
+struct pv_maker {
+	bool failed; /* something has no memory: the whole is worth nothing */
+};
+
+sd_json *pv_object(struct pv_maker *maker);
+void pv_set(struct pv_maker *maker, sd_json *json, const char *key, sd_json *value);
+/* A value that is NULL is left out. */
+void pv_set_string(struct pv_maker *maker, sd_json *json, const char *key, const char *value);
+void pv_set_bytes(struct pv_maker *maker, sd_json *json, const char *key, uint64_t bytes);
+sd_json *pv_list_of(struct pv_maker *maker, sd_json *value); /* takes it over */
+
+/* To the node whose label kubernetes.io/hostname has this value. */
+sd_json *pv_node_affinity(struct pv_maker *maker, const char *node);
