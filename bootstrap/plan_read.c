@@ -2,6 +2,7 @@
 #include "cleanup.h"
 #include "disk.h"
 #include "filesystem.h"
+#include "place.h"
 #include "plan.h"
 
 #include <errno.h>

@@ -3,7 +3,7 @@
 
 /* One pool as the node's configuration writes it. */
 
-#include "document.h"
+#include "place.h"
 #include "error.h"
 #include "pool.h"
 

@@ -2,6 +2,7 @@
 #include "node_config.h"
 #include "cleanup.h"
 #include "json.h"
+#include "place.h"
 
 #include <errno.h>
 #include <setjmp.h>
