@@ -172,71 +172,72 @@ static void test_gone(void **state)
 	assert_true(sd_mounts_device_is_gone(makedev(254, 1)));
 }
 
+/* Mount options, and what the error names; NULL: allowed. */
+static const struct {
+	const char *type, *options;
+	const char *refused; /* what the error names; NULL: allowed */
+} options[] = {
+	{ "xfs", NULL, NULL },
+	{ "xfs", "", NULL },
+	{ "xfs", "noatime,lazytime,discard", NULL },
+	{ "xfs", "inode64,largeio,swalloc,allocsize=64k,logbufs=8,logbsize=256k", NULL },
+	{ "xfs", "prjquota,nosuid,nodev,noexec", NULL },
+	{ "ext4", "data=ordered,commit=30,barrier=1,stripe=16", NULL },
+	{ "ext4", "errors=remount-ro,max_batch_time=0,nodelalloc", NULL },
+	{ "ext4", "barrier", NULL },
+	{ "xfs", "defaults,rw", NULL },
+	{ "xfs", "ro", "\"ro\"" },
+	{ "xfs", "noatime,remount", "\"remount\"" },
+	{ "xfs", "bind", "\"bind\"" },
+	{ "xfs", "loop", "\"loop\"" },
+	{ "xfs", "nouuid", "\"nouuid\"" },
+	{ "xfs", "norecovery", "\"norecovery\"" },
+	{ "xfs", "logdev=/dev/sda", "\"logdev\"" },
+	{ "xfs", "rtdev=/dev/sda", "\"rtdev\"" },
+	{ "xfs", "suid", "\"suid\"" },
+	{ "xfs", "dev", "\"dev\"" },
+	{ "xfs", "x-systemd.automount", "x-systemd" },
+	{ "xfs", "context=\"a,b\"", "context" },
+	{ "xfs", "data=ordered", "\"data\"" }, /* ext4's */
+	{ "ext4", "inode64", "\"inode64\"" },  /* XFS' */
+	{ "ext4", "errors=panic", "panic" },
+	{ "ext4", "errors=continue", "continue" },
+	{ "ext4", "errors", "errors" },
+	{ "ext4", "data=writeback", "writeback" },
+	{ "ext4", "data=order", "order" },
+	{ "ext4", "data=", "data" },
+	{ "ext4", "barrier=0", "barrier" },
+	{ "ext4", "nobarrier", "nobarrier" },
+	{ "ext4", "journal_path=/dev/sda", "journal_path" },
+	{ "ext4", "journal_dev=8", "journal_dev" },
+	{ "ext4", "sb=8193", "\"sb\"" },
+	{ "ext4", "commit=30s", "commit" },
+	{ "ext4", "commit=-1", "commit" },
+	{ "ext4", "commit=9999999999", "commit" },
+	{ "ext4", "commit=", "commit" },
+	{ "ext4", "commit", "commit" },
+	{ "xfs", "allocsize=64kk", "allocsize" },
+	{ "xfs", "allocsize=k", "allocsize" },
+	{ "xfs", "noatime=1", "noatime" },
+	{ "xfs", "noatime ,discard", "noatime " },
+	{ "xfs", "NOATIME", "NOATIME" },
+	{ "ext2", "stripe=16", "stripe" },
+};
+
 static void test_options(void **state)
 {
-	static const struct {
-		const char *type, *options;
-		const char *refused; /* what the error names; NULL: allowed */
-	} cases[] = {
-		{ "xfs", NULL, NULL },
-		{ "xfs", "", NULL },
-		{ "xfs", "noatime,lazytime,discard", NULL },
-		{ "xfs", "inode64,largeio,swalloc,allocsize=64k,logbufs=8,logbsize=256k", NULL },
-		{ "xfs", "prjquota,nosuid,nodev,noexec", NULL },
-		{ "ext4", "data=ordered,commit=30,barrier=1,stripe=16", NULL },
-		{ "ext4", "errors=remount-ro,max_batch_time=0,nodelalloc", NULL },
-		{ "ext4", "barrier", NULL },
-		{ "xfs", "defaults,rw", NULL },
-		{ "xfs", "ro", "\"ro\"" },
-		{ "xfs", "noatime,remount", "\"remount\"" },
-		{ "xfs", "bind", "\"bind\"" },
-		{ "xfs", "loop", "\"loop\"" },
-		{ "xfs", "nouuid", "\"nouuid\"" },
-		{ "xfs", "norecovery", "\"norecovery\"" },
-		{ "xfs", "logdev=/dev/sda", "\"logdev\"" },
-		{ "xfs", "rtdev=/dev/sda", "\"rtdev\"" },
-		{ "xfs", "suid", "\"suid\"" },
-		{ "xfs", "dev", "\"dev\"" },
-		{ "xfs", "x-systemd.automount", "x-systemd" },
-		{ "xfs", "context=\"a,b\"", "context" },
-		{ "xfs", "data=ordered", "\"data\"" }, /* ext4's */
-		{ "ext4", "inode64", "\"inode64\"" },  /* XFS' */
-		{ "ext4", "errors=panic", "panic" },
-		{ "ext4", "errors=continue", "continue" },
-		{ "ext4", "errors", "errors" },
-		{ "ext4", "data=writeback", "writeback" },
-		{ "ext4", "data=order", "order" },
-		{ "ext4", "data=", "data" },
-		{ "ext4", "barrier=0", "barrier" },
-		{ "ext4", "nobarrier", "nobarrier" },
-		{ "ext4", "journal_path=/dev/sda", "journal_path" },
-		{ "ext4", "journal_dev=8", "journal_dev" },
-		{ "ext4", "sb=8193", "\"sb\"" },
-		{ "ext4", "commit=30s", "commit" },
-		{ "ext4", "commit=-1", "commit" },
-		{ "ext4", "commit=9999999999", "commit" },
-		{ "ext4", "commit=", "commit" },
-		{ "ext4", "commit", "commit" },
-		{ "xfs", "allocsize=64kk", "allocsize" },
-		{ "xfs", "allocsize=k", "allocsize" },
-		{ "xfs", "noatime=1", "noatime" },
-		{ "xfs", "noatime ,discard", "noatime " },
-		{ "xfs", "NOATIME", "NOATIME" },
-		{ "ext2", "stripe=16", "stripe" },
-	};
-
 	(void)state;
-	for (size_t i = 0; i < SD_ARRAY_SIZE(cases); i++) {
+	for (size_t i = 0; i < SD_ARRAY_SIZE(options); i++) {
 		struct sd_error err = SD_ERROR_INIT;
-		int r = sd_mounts_check_options(cases[i].type, cases[i].options, &err);
+		int r = sd_mounts_check_options(options[i].type, options[i].options, &err);
 
-		if (!cases[i].refused) {
+		if (!options[i].refused) {
 			assert_string_equal(err.text, "");
 			assert_int_equal(r, 0);
 			continue;
 		}
 		assert_int_equal(r, -EINVAL);
-		assert_non_null(strstr(err.text, cases[i].refused));
+		assert_non_null(strstr(err.text, options[i].refused));
 	}
 }
 
