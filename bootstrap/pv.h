@@ -17,6 +17,15 @@
  */
 #define PV_PROVISIONER "solodisk.io/node"
 
+/*
+ * The label by which a node's agent finds its own: the value of the node's label kubernetes.io/hostname,
+ * since the node's name may be too long for a label.
+ */
+#define PV_NODE_LABEL "solodisk.io/node"
+
+/* Annotations. */
+#define PV_PROVISIONED_BY "pv.kubernetes.io/provisioned-by"
+
 struct pv {
 	const char *id;
 	uint64_t capacity; /* bytes: of the partition, without the LUKS header */
