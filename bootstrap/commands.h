@@ -44,7 +44,7 @@ const struct command *command_find(const char *name); /* NULL: none */
 void command_list(void);                              /* name and summary of each, on stdout */
 void command_help(const struct command *command);     /* on stdout */
 
-extern const struct command cmd_plan, cmd_apply;
+extern const struct command cmd_plan, cmd_apply, cmd_agent;
 
 /* What every command takes; goes into its getopt_long() table. */
 #define COMMON_OPTIONS                                                          \

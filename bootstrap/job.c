@@ -5,10 +5,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #define NS_PER_S UINT64_C(1000000000)
@@ -80,6 +82,20 @@ static void leave_signals(pid_t parent, const sigset_t *mask)
 	(void)sigprocmask(SIG_SETMASK, mask, NULL);
 }
 
+/* What is inherited stays open as long as a disk holds the child: a port, a connection. */
+static void leave_descriptors(const struct job_process *others, size_t n, int keep)
+{
+	if (n == JOB_ALONE) {
+		if (keep > STDERR_FILENO + 1)
+			(void)close_range(STDERR_FILENO + 1, (unsigned)keep - 1, 0);
+		(void)close_range((unsigned)keep + 1, UINT_MAX, 0);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (others[i].fd >= 0)
+			(void)close(others[i].fd);
+}
+
 static _Noreturn void run_child(
         const struct job_work *work, const struct sd_disk *disk, size_t i, int fd)
 {
@@ -121,9 +137,7 @@ int job_start(const struct job_work *work, const struct sd_disk *disk, size_t i,
 	pid = fork();
 	if (pid == 0) {
 		(void)close(sd_steal_fd(ours));
-		for (size_t j = 0; j < n; j++)
-			if (others[j].fd >= 0)
-				(void)close(others[j].fd);
+		leave_descriptors(others, n, theirs);
 		leave_streams();
 		leave_signals(parent, &mask);
 		run_child(work, disk, i, theirs);
@@ -134,6 +148,17 @@ int job_start(const struct job_work *work, const struct sd_disk *disk, size_t i,
 	ret->pid = pid;
 	ret->fd = sd_steal_fd(ours);
 	return 0;
+}
+
+void job_tell_death(struct job_message *result, int status)
+{
+	result->outcome.touched = true; /* as far as we know */
+	if (WIFSIGNALED(status))
+		sd_error_set(&result->err, EOWNERDEAD, "its process was ended by signal %d (%s)",
+		        WTERMSIG(status), strsignal(WTERMSIG(status)));
+	else
+		sd_error_set(&result->err, EOWNERDEAD,
+		        "its process ended with status %d and told no result", WEXITSTATUS(status));
 }
 
 int job_read(const struct job_process *job, struct job_message *ret)

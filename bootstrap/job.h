@@ -12,6 +12,8 @@
 #include "progress.h"
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /* The work of a command. data is its own; i is the disk's place in the command line. */
@@ -42,10 +44,14 @@ struct job_message {
 
 /*
  * Starts one. others are the jobs that run already (n of them; fd -1: ended): the child lets go of
- * their descriptors. The child is asked to stop by SIGTERM, and gets that when its parent dies.
+ * their descriptors; with n JOB_ALONE, of all descriptors but the standard ones. The child is asked to stop by SIGTERM, and gets that when its parent dies.
  */
+#define JOB_ALONE SIZE_MAX
 int job_start(const struct job_work *work, const struct sd_disk *disk, size_t i,
         const struct job_process *others, size_t n, struct job_process *ret, struct sd_error *err);
 
 /* Takes the next message, never waits. 1: there was one; 0: not now; -1: there will be none. */
 int job_read(const struct job_process *job, struct job_message *ret);
+
+/* The result of one that has ended (status as of waitpid()) without telling any. */
+void job_tell_death(struct job_message *result, int status);

@@ -101,17 +101,6 @@ static void start_tasks(struct jobs *jobs)
 		uv_walk(&jobs->loop, close_handle, NULL);
 }
 
-static void tell_death(struct job_message *result, int status)
-{
-	result->outcome.touched = true; /* as far as we know */
-	if (WIFSIGNALED(status))
-		sd_error_set(&result->err, EOWNERDEAD, "its process was ended by signal %d (%s)",
-		        WTERMSIG(status), strsignal(WTERMSIG(status)));
-	else
-		sd_error_set(&result->err, EOWNERDEAD,
-		        "its process ended with status %d and told no result", WEXITSTATUS(status));
-}
-
 /* Takes the process out of the loop, and tells its result. */
 static void leave(struct jobs *jobs, size_t i)
 {
@@ -137,7 +126,7 @@ static void on_child(uv_signal_t *handle, int signal_number)
 			continue;
 		read_news(jobs, i);
 		if (!jobs->tasks[i].result.is_result)
-			tell_death(&jobs->tasks[i].result, status);
+			job_tell_death(&jobs->tasks[i].result, status);
 		leave(jobs, i);
 	}
 	start_tasks(jobs);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* Runs jobs (job.h) at once and listens to them: the event loop, and the only user of libuv. */
+/* Runs jobs (job.h) at once and listens to them: the event loop of a command. */
 
 #include "disk.h"
 #include "error.h"

@@ -22,6 +22,7 @@ struct events {
 };
 
 #define PROGRESS_STEP 64 /* bytes of a step's name */
+#define OUTCOME_FOUND 3072
 
 /* What a job on one disk has come to; plain data, since it comes from another process. */
 struct outcome {
@@ -29,6 +30,8 @@ struct outcome {
 	bool touched;        /* something was written */
 	bool done_before;    /* there was nothing to do */
 	char warning[512];   /* what else went wrong though the work is done; "": nothing */
+	/* What a mere look has found: the looker's own plain struct. */
+	_Alignas(8) unsigned char found[OUTCOME_FOUND];
 };
 
 struct progress;

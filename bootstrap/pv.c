@@ -16,8 +16,8 @@ static sd_json *metadata(struct pv_maker *maker, const struct pv *pv)
 	pv_set_string(maker, json, "name", name);
 	pv_set_string(maker, labels, "app.kubernetes.io/managed-by", "solodisk");
 	pv_set(maker, json, "labels", labels);
-	pv_set_string(maker, annotations, "pv.kubernetes.io/provisioned-by", PV_PROVISIONER);
-	pv_set_string(maker, annotations, "solodisk.io/wwid", pv->wwid);
+	pv_set_string(maker, annotations, PV_PROVISIONED_BY, PV_PROVISIONER);
+	pv_set_string(maker, annotations, PV_WWID, pv->wwid);
 	pv_set_string(maker, annotations, "solodisk.io/adopted", pv->adopted ? "true" : NULL);
 	pv_set(maker, json, "annotations", annotations);
 	return json;

@@ -25,6 +25,10 @@
 
 /* Annotations. */
 #define PV_PROVISIONED_BY "pv.kubernetes.io/provisioned-by"
+#define PV_WWID "solodisk.io/wwid"
+#define PV_POOL "solodisk.io/pool"
+#define PV_MISSING "solodisk.io/disk-missing-since"
+#define PV_PROGRESS "solodisk.io/erase-progress"
 
 struct pv {
 	const char *id;
