@@ -7,6 +7,7 @@
 # make lint       clang-format, clang-tidy, cppcheck, gcc -fanalyzer, shellcheck, mandoc
 # make fuzz       the fuzzers, FUZZ_SECONDS each (make check: 10)
 # make install    the node tool, the man pages and the driver in kubelet's plugin directory, below DESTDIR
+# make bundle     driver and tool with every library that they need, into build/bundle
 # make dist       a source archive in dist/
 #
 # SANITIZE=1: ASan and UBSan, into build-asan/.  WERROR=1: warnings are errors.  V=1: show commands.
@@ -54,9 +55,11 @@ ALL_LDFLAGS := -Wl,-z,relro,-z,now,--gc-sections,--as-needed $(SANITIZERS) $(LDF
 LIBS := $(call pkg,--libs,$(PKGS)) -ldl
 
 CORE := $(patsubst %.c,$(B)/%.o,$(wildcard driver/core/*.c))
-FRONT := $(wildcard driver/front*.c)
+FRONT := $(wildcard driver/front*.c) driver/core/self.c
 WORKER := $(patsubst %.c,$(B)/%.o,$(filter-out $(FRONT),$(wildcard driver/*.c)))
-TOOL := $(patsubst %.c,$(B)/%.o,$(wildcard bootstrap/*.c bootstrap/agent/*.c))
+# bootstrap/start.c is the bundle's own: it starts the tool.
+TOOL_SOURCES := $(filter-out bootstrap/start.c,$(wildcard bootstrap/*.c bootstrap/agent/*.c))
+TOOL := $(TOOL_SOURCES:%.c=$(B)/%.o)
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 
 # The driver directory as kubelet sees it: the front, and dot files beside it.
@@ -80,11 +83,25 @@ $(B)/libcore.a: $(CORE)
 
 # The front: static, libc only, so that it starts in half a millisecond and in a root without libraries.
 # It is never built with sanitizers: ASan cannot be linked statically.
-$(FRONT_BIN): $(FRONT) $(wildcard driver/front*.h) driver/core/cleanup.h Makefile
+STATIC_FLAGS = $(CPPFLAGS) $(filter-out $(SANITIZERS) -MMD -MP,$(ALL_CFLAGS)) -static -Wl,-z,relro,-z,now,--gc-sections
+$(FRONT_BIN): $(FRONT) $(wildcard driver/front*.h) driver/core/cleanup.h driver/core/self.h Makefile
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CPPFLAGS) $(filter-out $(SANITIZERS) -MMD -MP,$(ALL_CFLAGS)) -static \
-		-Wl,-z,relro,-z,now,--gc-sections -o $@ $(FRONT)
+	$(Q)$(CC) $(STATIC_FLAGS) -o $@ $(FRONT)
+
+# What starts the tool of a bundle, as static as the front.
+START := bootstrap/start.c driver/core/self.c
+$(B)/start: $(START) driver/core/cleanup.h driver/core/self.h Makefile
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(STATIC_FLAGS) -o $@ $(START)
+
+# Everything that runs on any host, with its libraries and their loader (docs/design.md, "The bundle").
+BUNDLE := $(B)/bundle
+bundle: $(BUNDLE)/driver/disk
+$(BUNDLE)/driver/disk: $(FRONT_BIN) $(WORKER_BIN) $(TOOL_BIN) $(B)/start bootstrap/bundle
+	$(call say,BUNDLE,$(BUNDLE))
+	$(Q)bootstrap/bundle --build $(B) --version $(VERSION) $(BUNDLE)
 
 $(WORKER_BIN): $(WORKER) $(B)/libcore.a
 	$(call say,LINK,$@)
@@ -114,6 +131,9 @@ $(B)/tests/vm/%: tests/vm/%.c $(B)/libcore.a
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -pie -fPIE -o $@ $(filter %.c %.a,$^) $(ALL_LDFLAGS) $(LIBS)
 
 programs: all $(UNIT) $(TOOLS)
+ifndef SANITIZE
+programs: bundle
+endif
 
 # The fuzzers: libFuzzer is clang's, so the core is built once more with it.
 FUZZERS := $(patsubst tests/fuzz/%.c,build-fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -125,7 +145,7 @@ build-fuzz/%.o: %.c Makefile
 	$(Q)clang $(CPPFLAGS) $(FUZZ_CFLAGS) -MMD -MP -c -o $@ $<
 build-fuzz/tests/%.o build-fuzz/bootstrap/%.o: CPPFLAGS += -iquote bootstrap -iquote bootstrap/agent
 build-fuzz/lib.a: $(patsubst %.c,build-fuzz/%.o,$(wildcard driver/core/*.c) \
-	$(filter-out bootstrap/main.c,$(wildcard bootstrap/*.c bootstrap/agent/*.c)))
+	$(filter-out bootstrap/main.c,$(TOOL_SOURCES)))
 	@rm -f $@
 	$(call say,AR,$@)
 	$(Q)$(AR) rcs $@ $^
@@ -186,5 +206,5 @@ clean:
 
 -include $(shell find $(B) build-fuzz -name '*.d' 2>/dev/null)
 
-.PHONY: all programs fuzzers fuzz deps check demo bench lint install dist clean
+.PHONY: all bundle programs fuzzers fuzz deps check demo bench lint install dist clean
 .DELETE_ON_ERROR:

@@ -10,7 +10,6 @@
 
 #define POOLS_MAX 64
 #define DIRECTORIES_MAX 64
-#define NAME_PATTERN_SIZE 255
 
 static int take_pool(const struct place *at, void *object, struct sd_error *err)
 {
@@ -35,61 +34,11 @@ static int take_pools(const struct place *at, void *object, struct sd_error *err
 	return place_array(at, POOLS_MAX, take_pool, config, err);
 }
 
-/* One spelling, so that the same directory cannot be there twice. */
-static bool is_plain_path(const char *path)
-{
-	if (path[0] != '/' || !path[1])
-		return false;
-	for (const char *p = path; *p; p += strcspn(p + 1, "/") + 1) {
-		size_t len = strcspn(p + 1, "/");
-
-		if (len == 0 || strncmp(p, "/./", len + 2) == 0 ||
-		        strncmp(p, "/../", len + 2) == 0 || strcmp(p, "/.") == 0 ||
-		        strcmp(p, "/..") == 0)
-			return false;
-	}
-	return true;
-}
-
-static int take_path(const struct place *at, void *object, struct sd_error *err)
-{
-	struct directory *directory = object;
-	int r = place_string(at, PATH_MAX - 1, &directory->path, err);
-
-	if (r == 0 && !is_plain_path(directory->path))
-		r = place_error(at, err,
-		        "it must be an absolute path without \".\", \"..\", \"//\" or a \"/\" at its end");
-	return r;
-}
-
-static int take_class(const struct place *at, void *directory, struct sd_error *err)
-{
-	return take_storage_class(at, &((struct directory *)directory)->storage_class, err);
-}
-
-static int take_mode(const struct place *at, void *directory, struct sd_error *err)
-{
-	return take_volume_mode(at, &((struct directory *)directory)->mode, err);
-}
-
-static int take_name_pattern(const struct place *at, void *directory, struct sd_error *err)
-{
-	return place_string(
-	        at, NAME_PATTERN_SIZE, &((struct directory *)directory)->name_pattern, err);
-}
-
-static const struct place_key directory_keys[] = {
-	{ "path", take_path, true },
-	{ "storageClass", take_class, true },
-	{ "volumeMode", take_mode, false },
-	{ "namePattern", take_name_pattern, false },
-};
-
 static int take_directory(const struct place *at, void *object, struct sd_error *err)
 {
 	struct node_config *config = object;
 	struct directory *directory = &config->directories[config->n_directories++];
-	int r = place_object(at, directory_keys, SD_ARRAY_SIZE(directory_keys), directory, err);
+	int r = directory_take(at, directory, err);
 
 	for (size_t i = 0; r == 0 && i + 1 < config->n_directories; i++)
 		if (strcmp(config->directories[i].path, directory->path) == 0)

@@ -3,6 +3,7 @@
 
 /* The node's configuration: pools of disks, and directories whose mount points are published. */
 
+#include "directory_config.h"
 #include "document.h"
 #include "error.h"
 #include "pool.h"
@@ -11,13 +12,6 @@
 
 /* Below the root prefix. */
 #define NODE_CONFIG_PATH "/etc/solodisk/config.json"
-
-/* Each mount point in it becomes a PersistentVolume. */
-struct directory {
-	const char *path, *storage_class;
-	enum volume_mode mode;
-	const char *name_pattern; /* of the entries, fnmatch(3); NULL: all */
-};
 
 struct node_config {
 	struct document document;

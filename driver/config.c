@@ -2,26 +2,22 @@
 #include "config.h"
 #include "cleanup.h"
 #include "json.h"
+#include "self.h"
 
 #include <errno.h>
 #include <string.h>
 
 #define KUBELET_DIR "/var/lib/kubelet"
 
-/* Beside the worker, wherever the driver is installed. */
+/* Beside the worker, wherever the driver is installed. In a bundle that is a link to where an admin has it. */
 static int config_path(char *path, size_t size, struct sd_error *err)
 {
 	static const char name[] = "/.config.json";
-	ssize_t n = readlink("/proc/self/exe", path, size - sizeof(name));
-	char *slash;
+	int r = sd_self_dir(path, size - sizeof(name));
 
-	if (n < 0)
-		return sd_error_errno(err, errno, "cannot find the driver's own directory");
-	path[n] = '\0';
-	slash = strrchr(path, '/');
-	if (!slash)
-		return sd_error_set(err, EINVAL, "the driver's own path has no directory");
-	memcpy(slash, name, sizeof(name));
+	if (r < 0)
+		return sd_error_errno(err, -r, "cannot find the driver's own directory");
+	memcpy(path + strlen(path), name, sizeof(name));
 	return 0;
 }
 

@@ -65,7 +65,7 @@ struct front {
 	const char *arguments;        /* in request */
 	bool secret;                  /* the arguments carry one */
 	int signals;
-	char worker[PATH_MAX];
+	struct front_files files;
 };
 
 static struct front_attempt attempt; /* the newest; too large for the stack */
@@ -270,7 +270,7 @@ static int recover(struct front *front, enum front_outcome outcome)
 	front_describe_end(&attempt, outcome, end, sizeof(end));
 	if (front->verb->undo) {
 		outcome = front_run_worker(
-		        front->worker, front->signals, &front->request, "undo", UNDO_MS, &attempt);
+		        &front->files, front->signals, &front->request, "undo", UNDO_MS, &attempt);
 		if (outcome == FRONT_ANSWERED && attempt.answer[0] == 'S')
 			undone = "; what it had done was undone";
 		else if (outcome == FRONT_EXPIRED || outcome == FRONT_INTERRUPTED)
@@ -330,16 +330,18 @@ int main(int argc, char **argv)
 	front.signals = front_catch_signals();
 	if (front.signals < 0)
 		return fail(&front, "cannot watch signals: %s", strerror(-front.signals));
-	if (front_find_worker(front.worker, argv[0]) < 0)
+	if (front_find_worker(&front.files) < 0)
 		return fail(&front, "cannot find my own directory; is /proc mounted?");
-	outcome = front_run_worker(front.worker, front.signals, &front.request, "call",
+	outcome = front_run_worker(&front.files, front.signals, &front.request, "call",
 	        front.verb->bound_ms, &attempt);
 	if (outcome == FRONT_ANSWERED)
 		return pass_on(&front);
 	if (outcome == FRONT_NOT_STARTED)
 		return fail(&front,
 		        "%s: cannot start %s: %s; if that lasts, install solodisk again",
-		        front.verb->name, front.worker, strerror(attempt.error));
+		        front.verb->name,
+		        front.files.loader[0] ? front.files.loader : front.files.worker,
+		        strerror(attempt.error));
 	if (outcome == FRONT_ENDED || outcome == FRONT_RUBBISH)
 		return recover(&front, outcome);
 	return give_up(&front, outcome);

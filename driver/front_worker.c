@@ -17,23 +17,25 @@
 #include <unistd.h>
 
 #include "core/cleanup.h"
+#include "core/self.h"
 
 #define WORKER_NAME ".worker"
 #define END_MS 1000u /* for a worker that has no answer to give any more */
 
-int front_find_worker(char *path, const char *argv0)
+int front_find_worker(struct front_files *ret)
 {
-	char *slash;
-	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - sizeof(WORKER_NAME));
+	static const char loader[] = "/" SD_BUNDLE_LIBRARIES "/" SD_BUNDLE_LOADER;
+	size_t n;
+	int r = sd_self_dir(ret->worker, sizeof(ret->worker) - sizeof(loader));
 
-	if (n > 0)
-		path[n] = '\0';
-	else if (!argv0 || !strchr(argv0, '/') || !realpath(argv0, path))
-		return -ENOENT;
-	slash = strrchr(path, '/');
-	if (!slash || (size_t)(slash - path) + 2 > PATH_MAX - sizeof(WORKER_NAME))
-		return -ENAMETOOLONG;
-	memcpy(slash + 1, WORKER_NAME, sizeof(WORKER_NAME));
+	if (r < 0)
+		return r;
+	n = strlen(ret->worker);
+	memcpy(ret->loader, ret->worker, n);
+	memcpy(ret->loader + n, loader, sizeof(loader));
+	memcpy(ret->worker + n, "/" WORKER_NAME, sizeof("/" WORKER_NAME));
+	if (access(ret->loader, F_OK) < 0)
+		ret->loader[0] = '\0';
 	return 0;
 }
 
@@ -69,12 +71,50 @@ static void write_request(struct front_request *request, struct front_attempt *a
 		explicit_bzero(request->text, request->size);
 }
 
-/* Starts the worker with its two descriptors, and with nothing else of ours or of our caller's. */
-static int spawn_worker(const char *path, int request_fd, int answer_fd, pid_t *ret_pid)
+/*
+ * Runs the worker with these descriptors: by the host's loader, or by the bundle's, with its libraries
+ * alone. OpenSSL's modules and settings would be the host's.
+ */
+static int run_worker(const struct front_files *files, const posix_spawn_file_actions_t *actions,
+        const posix_spawnattr_t *attributes, pid_t *ret_pid)
 {
-	char name[] = "solodisk-worker", search[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
-	char locale[] = "LC_ALL=C";
-	char *const argv[] = { name, NULL }, *const environment[] = { search, locale, NULL };
+	static char name[] = "solodisk-worker", search[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
+	static char locale[] = "LC_ALL=C", inhibit_cache[] = "--inhibit-cache";
+	static char library_path[] = "--library-path", argv0[] = "--argv0";
+	static struct front_files
+	        copy; /* posix_spawn writes to no argument, but its type says so */
+	static char libraries[PATH_MAX], modules[PATH_MAX + 32], settings[PATH_MAX + 32];
+	char *const bundled[] = { copy.loader, inhibit_cache, library_path, libraries, argv0, name,
+		copy.worker, NULL };
+	char *const plain[] = { name, NULL };
+	char *const environment[] = { search, locale, files->loader[0] ? modules : NULL, settings,
+		NULL };
+	size_t n;
+
+	if (!files->loader[0])
+		return posix_spawn(ret_pid, files->worker, actions, attributes, plain, environment);
+	copy = *files;
+	n = (size_t)(strrchr(files->loader, '/') - files->loader);
+	memcpy(libraries, files->loader, n);
+	libraries[n] = '\0';
+	(void)snprintf(modules, sizeof(modules), "OPENSSL_MODULES=%s", libraries);
+	(void)snprintf(settings, sizeof(settings), "OPENSSL_CONF=%s/openssl.cnf", libraries);
+	return posix_spawn(ret_pid, copy.loader, actions, attributes, bundled, environment);
+}
+
+/* Where the worker's streams go; where there is no /dev, to where every write fails. */
+static int open_null(void)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	return fd < 0 ? open("/", O_PATH | O_DIRECTORY | O_CLOEXEC) : fd;
+}
+
+/* Starts the worker with its two descriptors, and with nothing else of ours or of our caller's. */
+static int spawn_worker(
+        const struct front_files *paths, int request_fd, int answer_fd, pid_t *ret_pid)
+{
+	_cleanup_close_ int null_fd = open_null();
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attributes;
 	sigset_t all, none;
@@ -90,7 +130,7 @@ static int spawn_worker(const char *path, int request_fd, int answer_fd, pid_t *
 	(void)posix_spawn_file_actions_init(&files);
 	r = posix_spawn_file_actions_adddup2(&files, request_fd, 0);
 	if (r == 0)
-		r = posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_RDWR, 0);
+		r = posix_spawn_file_actions_adddup2(&files, null_fd, 1);
 	if (r == 0)
 		r = posix_spawn_file_actions_adddup2(&files, 1, 2);
 	if (r == 0)
@@ -100,14 +140,14 @@ static int spawn_worker(const char *path, int request_fd, int answer_fd, pid_t *
 	if (r == 0)
 		r = posix_spawn_file_actions_addchdir_np(&files, "/");
 	if (r == 0)
-		r = posix_spawn(ret_pid, path, &files, &attributes, argv, environment);
+		r = run_worker(paths, &files, &attributes, ret_pid);
 	(void)posix_spawn_file_actions_destroy(&files);
 	(void)posix_spawnattr_destroy(&attributes);
 	return -r;
 }
 
-static int start_worker(
-        const char *path, struct front_request *request, struct front_attempt *attempt)
+static int start_worker(const struct front_files *files, struct front_request *request,
+        struct front_attempt *attempt)
 {
 	int pipe_fds[2], channel[2], r;
 
@@ -123,7 +163,7 @@ static int start_worker(
 	attempt->answer_fd = channel[0];
 	(void)fcntl(pipe_fds[1], F_SETFL, O_NONBLOCK);
 	write_request(request, attempt); /* mostly all of it: then the worker never waits */
-	r = spawn_worker(path, pipe_fds[0], channel[1], &attempt->pid);
+	r = spawn_worker(files, pipe_fds[0], channel[1], &attempt->pid);
 	(void)close(pipe_fds[0]);
 	(void)close(channel[1]);
 	return r;
@@ -235,8 +275,9 @@ static enum front_outcome take_answer(struct front_attempt *attempt, enum front_
 	return FRONT_ANSWERED;
 }
 
-enum front_outcome front_run_worker(const char *path, int signals, struct front_request *request,
-        const char *kind, unsigned bound_ms, struct front_attempt *attempt)
+enum front_outcome front_run_worker(const struct front_files *files, int signals,
+        struct front_request *request, const char *kind, unsigned bound_ms,
+        struct front_attempt *attempt)
 {
 	const char *lower = getenv("SD_FRONT_TIMEOUT_MS"); /* for tests */
 	unsigned long ms = lower ? strtoul(lower, NULL, 10) : 0;
@@ -248,7 +289,7 @@ enum front_outcome front_run_worker(const char *path, int signals, struct front_
 	attempt->ended = attempt->closed = false;
 	memcpy(request->text, kind, strlen("call"));
 	attempt->bound_ms = ms > 0 && ms < bound_ms ? (unsigned)ms : bound_ms;
-	attempt->error = -start_worker(path, request, attempt);
+	attempt->error = -start_worker(files, request, attempt);
 	if (attempt->error)
 		return FRONT_NOT_STARTED;
 	outcome = await(signals, request, attempt, attempt->bound_ms);

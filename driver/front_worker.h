@@ -41,8 +41,13 @@ struct front_attempt {
 	size_t answer_size;
 };
 
-/* Fills path (PATH_MAX) with the worker's, which lies beside this executable. A negative errno. */
-int front_find_worker(char *path, const char *argv0);
+struct front_files {
+	char worker[PATH_MAX]; /* beside this executable */
+	char loader[PATH_MAX]; /* that starts it, if this is a bundle; else empty */
+};
+
+/* Finds both. A negative errno: where this executable lies cannot be known. */
+int front_find_worker(struct front_files *ret);
 
 /*
  * Holds all signals back, so that none ends the front without an answer. Returns a descriptor to read
@@ -54,8 +59,9 @@ int front_catch_signals(void);
  * Has the worker do kind, "call" or "undo", and waits bound_ms at most. The worker is never killed:
  * whatever the outcome, either its answer is in attempt, or its sending one fails with EPIPE from now on.
  */
-enum front_outcome front_run_worker(const char *path, int signals, struct front_request *request,
-        const char *kind, unsigned bound_ms, struct front_attempt *attempt);
+enum front_outcome front_run_worker(const struct front_files *files, int signals,
+        struct front_request *request, const char *kind, unsigned bound_ms,
+        struct front_attempt *attempt);
 
 /* How a worker ended that gave no sound answer: "was killed by SIGKILL". */
 void front_describe_end(

@@ -121,6 +121,8 @@ int main(void)
 	int r;
 
 	forbid_dumps();
+	/* What ps shows, also when a bundle's loader was started. */
+	(void)prctl(PR_SET_NAME, ".worker");
 	keep_memory_small();
 	umask(022);
 	sd_json_init();

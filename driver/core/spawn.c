@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "spawn.h"
 #include "cleanup.h"
+#include "self.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +20,14 @@
 #define BLIND_TICK_MS 5 /* the same where the kernel has no pidfd_open() (before 5.3) */
 #define REAP_MS 2000    /* a killed child that is stuck in the kernel is not waited for longer */
 
+/* A program, and what starts it. */
+struct program {
+	char path[PATH_MAX];
+	char loader[PATH_MAX];        /* the bundle's; empty: the program is the host's */
+	char libraries[2 * PATH_MAX]; /* for the loader */
+	char settings[PATH_MAX + 32]; /* of mke2fs, which would read the host's */
+};
+
 struct child {
 	const char *name;
 	pid_t pid;
@@ -36,7 +45,29 @@ static long long now_ms(void)
 	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
 }
 
-static int find_program(const char *name, char *buf, size_t size, struct sd_error *err)
+/* A bundle's programs lie beside the one that runs, with their libraries. */
+static bool find_bundled(const char *name, struct program *ret)
+{
+	char dir[PATH_MAX - 16];
+
+	if (sd_self_loader(ret->loader, sizeof(ret->loader)) < 0)
+		return false;
+	if (sd_self_dir(dir, sizeof(dir)) == 0 &&
+	        snprintf(ret->path, sizeof(ret->path), "%s/%s", dir, name) <
+	                (int)sizeof(ret->path) &&
+	        access(ret->path, X_OK) == 0) {
+		int n = (int)(strrchr(ret->loader, '/') - ret->loader);
+
+		(void)snprintf(
+		        ret->libraries, sizeof(ret->libraries), "%s:%.*s", dir, n, ret->loader);
+		(void)snprintf(
+		        ret->settings, sizeof(ret->settings), "MKE2FS_CONFIG=%s/mke2fs.conf", dir);
+		return true;
+	}
+	return false;
+}
+
+static int find_on_host(const char *name, char *buf, size_t size, struct sd_error *err)
 {
 	const char *p = SEARCH_PATH;
 
@@ -56,6 +87,14 @@ static int find_program(const char *name, char *buf, size_t size, struct sd_erro
 	}
 	return sd_error_set(
 	        err, ENOENT, "%s is not installed on this node (looked in %s)", name, SEARCH_PATH);
+}
+
+static int find_program(const char *name, struct program *ret, struct sd_error *err)
+{
+	if (!strchr(name, '/') && find_bundled(name, ret))
+		return 0;
+	ret->loader[0] = '\0';
+	return find_on_host(name, ret->path, sizeof(ret->path), err);
 }
 
 static bool is_kept(const struct sd_spawn *spawn, int fd)
@@ -99,17 +138,40 @@ static int plan_fds(const struct sd_spawn *spawn, int output, posix_spawn_file_a
 	return r ? r : posix_spawn_file_actions_addclosefrom_np(actions, highest + 1);
 }
 
-static int start(const struct sd_spawn *spawn, const char *path, int output, pid_t *ret_pid)
+/* Runs the program as it is, or by its bundle's loader. Returns an errno. */
+static int run(const struct sd_spawn *spawn, struct program *program,
+        const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attr, pid_t *ret_pid)
 {
 	static char path_variable[] = "PATH=" SEARCH_PATH, locale_variable[] = "LC_ALL=C";
-	static char *const environment[] = { path_variable, locale_variable, NULL };
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
-	sigset_t none, all;
+	char *const environment[] = { path_variable, locale_variable,
+		program->loader[0] ? program->settings : NULL, NULL };
+	const char *const head[] = { program->loader, SD_BUNDLE_LOADER_OPTIONS, program->libraries,
+		"--argv0", spawn->argv[0], program->path };
+	_cleanup_free_ const char **words = NULL;
 	union { /* posix_spawn does not write to argv, but its type says so */
 		const char *const *in;
 		char *const *out;
 	} argv = { .in = spawn->argv };
+	size_t n = 0;
+
+	if (!program->loader[0])
+		return posix_spawn(ret_pid, program->path, actions, attr, argv.out, environment);
+	while (spawn->argv[n])
+		n++;
+	words = calloc(SD_ARRAY_SIZE(head) + n, sizeof(*words)); /* without argv[0], with a NULL */
+	if (!words)
+		return ENOMEM;
+	memcpy(words, head, sizeof(head));
+	memcpy(words + SD_ARRAY_SIZE(head), spawn->argv + 1, (n - 1) * sizeof(*words));
+	argv.in = words;
+	return posix_spawn(ret_pid, program->loader, actions, attr, argv.out, environment);
+}
+
+static int start(const struct sd_spawn *spawn, struct program *program, int output, pid_t *ret_pid)
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attr;
+	sigset_t none, all;
 	int r;
 
 	r = posix_spawn_file_actions_init(&actions);
@@ -129,7 +191,7 @@ static int start(const struct sd_spawn *spawn, const char *path, int output, pid
 	        &attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 	r = plan_fds(spawn, output, &actions);
 	if (!r)
-		r = posix_spawn(ret_pid, path, &actions, &attr, argv.out, environment);
+		r = run(spawn, program, &actions, &attr, ret_pid);
 	(void)posix_spawnattr_destroy(&attr);
 	(void)posix_spawn_file_actions_destroy(&actions);
 	return r;
@@ -258,10 +320,10 @@ static int wait_for(struct child *child, const struct sd_spawn *spawn, struct sd
 int sd_spawn(const struct sd_spawn *spawn, struct sd_error *err)
 {
 	struct child child = { .name = spawn->argv[0], .pidfd = -1, .output = -1 };
-	char path[PATH_MAX];
+	struct program program;
 	int r, ends[2];
 
-	r = find_program(spawn->argv[0], path, sizeof(path), err);
+	r = find_program(spawn->argv[0], &program, err);
 	if (r < 0)
 		return r;
 	if (pipe2(ends, O_CLOEXEC) < 0)
@@ -269,11 +331,11 @@ int sd_spawn(const struct sd_spawn *spawn, struct sd_error *err)
 	child.output = ends[0];
 	r = fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0 ? errno : 0;
 	if (!r)
-		r = start(spawn, path, ends[1], &child.pid);
+		r = start(spawn, &program, ends[1], &child.pid);
 	(void)close(ends[1]);
 	if (r) {
 		(void)close(child.output);
-		return sd_error_errno(err, r, "cannot run %s", path);
+		return sd_error_errno(err, r, "cannot run %s", program.path);
 	}
 	child.pidfd = pidfd_open(child.pid, 0);
 	r = wait_for(&child, spawn, err);

@@ -117,6 +117,9 @@ is "of a directory" "$(keys "$err")" "$(properties '."$defs".directory')"
 is "every key of a pool is in a right file" \
 	"$(jq -r '.pools[]? | keys[]' good/*.json | sort -u)" "$(properties '."$defs".pool')"
 
+is "every key of a directory" \
+	"$(jq -r '.directories[]? | keys[]' good/*.json | sort -u)" "$(properties '."$defs".directory')"
+
 # The plan of a recorded tree
 
 add_disk nvme0n1 0 64 eui.01 FAST0

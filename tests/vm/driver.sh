@@ -10,11 +10,39 @@ STAGES=/var/lib/kubelet/plugins/kubernetes.io/flexvolume/solodisk/disk/mounts
 KEYS=/etc/solodisk/keys
 PATH=$BUILD:$PATH
 
-# install_driver true|false [MORE-JSON]: the driver directory, with attach mode on or off.
+# install_driver true|false [MORE-JSON]: the driver directory, with attach mode on or off. With BARE=1 in the
+# environment it is the bundle's, in a root without anything else, and $DRIVER goes there.
 install_driver() {
 	mkdir -p "$DRIVER_DIR" "$PODS" "$(dirname "$STAGES")"
-	cp "$BUILD/disk" "$BUILD/.worker" "$DRIVER_DIR/"
+	if [ "${BARE:-}" = 1 ]; then
+		bare_root
+		bare_mounts
+		cp "$BUILD/tests/vm/bare" "$DRIVER"
+		ln -sfn "/bare$DRIVER_DIR/.config.json" "/bare$DRIVER_DIR/.worker" "$DRIVER_DIR/"
+	else
+		cp "$BUILD/disk" "$BUILD/.worker" "$DRIVER_DIR/"
+	fi
 	printf '{"attach": %s%s}\n' "$1" "${2:+, $2}" >"$DRIVER_DIR/.config.json"
+}
+
+# bare_root: /bare with the bundle's driver in kubelet's place and nothing else: no libc, no shell, no /dev.
+BUNDLE=$VM_BUILD/bundle
+bare_root() {
+	mkdir -p /bare
+	mountpoint -q /bare || mount -t tmpfs -o mode=755 tmpfs /bare
+	mount --make-private /bare
+	mkdir -p "/bare$PLUGINS"
+	cp -a "$BUNDLE/driver" "/bare$DRIVER_DIR"
+}
+
+# bare_mounts: what a container with the driver in it is given of the node.
+bare_mounts() {
+	local dir
+	mkdir -p /etc/solodisk /var/lib/kubelet
+	for dir in /dev /proc /sys /run /etc/solodisk /var/lib/kubelet; do
+		mkdir -p "/bare$dir"
+		mount --rbind "$dir" "/bare$dir"
+	done
 }
 
 # call VERB ARGUMENT...: sets $answer (stdout and stderr together, as kubelet reads them), $status
