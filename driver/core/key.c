@@ -107,6 +107,21 @@ static int decode_group(const char *in, size_t pad, unsigned char *out)
 int sd_key_from_base64(const char *text, struct sd_key *ret, struct sd_error *err)
 {
 	_cleanup_key_ struct sd_key key = SD_KEY_INIT;
+	int r;
+
+	r = sd_key_from_long_base64(text, &key, err);
+	if (r == 0)
+		r = check_size(key.size, err);
+	if (r < 0)
+		return r;
+	*ret = key;
+	key = (struct sd_key)SD_KEY_INIT;
+	return 0;
+}
+
+int sd_key_from_long_base64(const char *text, struct sd_key *ret, struct sd_error *err)
+{
+	_cleanup_key_ struct sd_key key = SD_KEY_INIT;
 	size_t len = strlen(text), pad = 0;
 	int r = 0;
 
@@ -114,9 +129,7 @@ int sd_key_from_base64(const char *text, struct sd_key *ret, struct sd_error *er
 		return sd_error_set(err, EINVAL, "the key is not base64: its length is wrong");
 	if (len)
 		pad = text[len - 1] != '=' ? 0 : text[len - 2] != '=' ? 1 : 2;
-	r = check_size(len / 4 * 3 - pad, err);
-	if (r == 0)
-		r = sd_key_alloc(len / 4 * 3 - pad, &key, err);
+	r = sd_key_alloc(len / 4 * 3 - pad, &key, err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < len / 4 && !r; i++)

@@ -29,6 +29,8 @@ int sd_key_alloc(size_t size, struct sd_key *ret, struct sd_error *err);
 int sd_key_copy(const void *data, size_t size, struct sd_key *ret, struct sd_error *err);
 /* Decodes base64 (RFC 4648, as Kubernetes writes it). -EINVAL: not base64. */
 int sd_key_from_base64(const char *text, struct sd_key *ret, struct sd_error *err);
+/* The same of any length: a private key of TLS, a bundle of certificates. */
+int sd_key_from_long_base64(const char *text, struct sd_key *ret, struct sd_error *err);
 /*
  * After a fork, in the child: its copy of the key is locked in memory too, which a child does not
  * inherit (mlock(2)). That the pages stay out of core dumps it does inherit.
