@@ -17,7 +17,7 @@ VERSION := 0.1.0
 prefix ?= /usr
 sbindir ?= $(prefix)/sbin
 mandir ?= $(prefix)/share/man
-plugindir ?= $(prefix)/libexec/kubernetes/kubelet-plugins/volume/exec
+plugindir ?= # where `solodisk install` finds that it belongs
 
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
@@ -178,24 +178,12 @@ bench: deps
 lint: deps
 	@tests/lint
 
-# kubelet looks at the plugin directory at any moment, and one broken directory there makes it drop all
-# plugins. So a new driver appears whole, by one rename; an old one gets its files by rename, the executable
-# last.
-new := $(DESTDIR)$(plugindir)/.solodisk.new
-driver := $(DESTDIR)$(plugindir)/solodisk~disk
-install: all
+# The tool and the man pages for this host; the driver as a bundle, as `solodisk install` puts it there on any node.
+install: all bundle
 	install -D -m 0755 $(TOOL_BIN) $(DESTDIR)$(sbindir)/solodisk
 	install -D -m 0644 docs/man/solodisk.8 $(DESTDIR)$(mandir)/man8/solodisk.8
 	install -D -m 0644 docs/man/solodisk-disk.8 $(DESTDIR)$(mandir)/man8/solodisk-disk.8
-	rm -rf $(new)
-	install -d -m 0755 $(new)
-	install -m 0755 $(FRONT_BIN) $(WORKER_BIN) $(new)
-	printf '{"attach": false}\n' >$(new)/.config.json
-	if test -d $(driver); then \
-		mv -f $(new)/.worker $(driver)/.worker && mv -f $(new)/disk $(driver)/disk && rm -r $(new); \
-	else \
-		mv -T $(new) $(driver); \
-	fi
+	$(TOOL_BIN) install --from $(BUNDLE)/driver --root $(or $(abspath $(DESTDIR)),/) $(if $(plugindir),--plugin-dir $(plugindir))
 
 dist:
 	@mkdir -p dist

@@ -22,6 +22,8 @@ static const struct command *const commands[] = {
 	&cmd_pv,
 	&cmd_adopt,
 	&cmd_grow,
+	&cmd_install,
+	&cmd_uninstall,
 };
 
 const struct command *command_find(const char *name)

@@ -46,6 +46,8 @@ void command_help(const struct command *command);     /* on stdout */
 
 extern const struct command cmd_plan, cmd_apply, cmd_agent;
 
+extern const struct command cmd_install, cmd_uninstall;
+
 /* What every command takes; goes into its getopt_long() table. */
 #define COMMON_OPTIONS                                                          \
 	{ "json", no_argument, NULL, 'J' }, { "help", no_argument, NULL, 'h' }, \

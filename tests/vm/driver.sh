@@ -32,7 +32,7 @@ bare_root() {
 	mountpoint -q /bare || mount -t tmpfs -o mode=755 tmpfs /bare
 	mount --make-private /bare
 	mkdir -p "/bare$PLUGINS"
-	cp -a "$BUNDLE/driver" "/bare$DRIVER_DIR"
+	"$BUNDLE/solodisk" install --root /bare --plugin-dir "$PLUGINS" >/dev/null
 }
 
 # bare_mounts: what a container with the driver in it is given of the node.
