@@ -24,6 +24,7 @@ static const struct command *const commands[] = {
 	&cmd_grow,
 	&cmd_install,
 	&cmd_uninstall,
+	&cmd_doctor,
 };
 
 const struct command *command_find(const char *name)

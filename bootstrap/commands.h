@@ -46,7 +46,7 @@ void command_help(const struct command *command);     /* on stdout */
 
 extern const struct command cmd_plan, cmd_apply, cmd_agent;
 
-extern const struct command cmd_install, cmd_uninstall;
+extern const struct command cmd_install, cmd_uninstall, cmd_doctor;
 
 /* What every command takes; goes into its getopt_long() table. */
 #define COMMON_OPTIONS                                                          \

@@ -16,7 +16,7 @@
 /* The flags' values; empty: not given. */
 struct flags {
 	char plugin_dir[PATH_MAX], root_dir[PATH_MAX], config[PATH_MAX], config_dir[PATH_MAX];
-	char controller_attach[16];
+	char controller_attach[16], controller_dir[PATH_MAX];
 };
 
 static const struct {
@@ -31,6 +31,7 @@ static const struct {
 	FLAG("root-dir", root_dir),
 	FLAG("config", config),
 	FLAG("config-dir", config_dir),
+	FLAG("flex-volume-plugin-dir", controller_dir),
 	FLAG("enable-controller-attach-detach", controller_attach),
 #undef FLAG
 };
@@ -73,11 +74,17 @@ static void read_flags(struct flags *flags, const char *words, const char *end)
 	}
 }
 
+static const char *program_of(const char *words)
+{
+	const char *slash = strrchr(words, '/');
+
+	return slash ? slash + 1 : words;
+}
+
 static bool runs_kubelet(const char *words, const char *end)
 {
 	static const char *const names[] = { "kubelet", "k3s", "rke2", "hyperkube" };
-	const char *slash = strrchr(words, '/');
-	const char *name = slash ? slash + 1 : words;
+	const char *name = program_of(words);
 	const char *second = words + strlen(words) + 1;
 
 	if (strcmp(name, names[0]) == 0)
@@ -108,7 +115,14 @@ static size_t read_command(const char *pid, char *buf, size_t size)
 	return used;
 }
 
-static int find_process(struct flags *flags)
+static bool runs_controller(const char *words, const char *end)
+{
+	(void)end;
+	return strcmp(program_of(words), "kube-controller-manager") == 0;
+}
+
+/* Its number and flags; 0: there is none. */
+static int find_process(bool (*is_wanted)(const char *words, const char *end), struct flags *flags)
 {
 	_cleanup_closedir_ DIR *dir = NULL;
 	static char words[64 << 10];
@@ -122,7 +136,7 @@ static int find_process(struct flags *flags)
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;
 		n = read_command(entry->d_name, words, sizeof(words));
-		if (n == 0 || !runs_kubelet(words, words + n))
+		if (n == 0 || !is_wanted(words, words + n))
 			continue;
 		read_flags(flags, words, words + n);
 		return atoi(entry->d_name);
@@ -243,7 +257,11 @@ int kubelet_find(struct kubelet *ret, struct sd_error *err)
 	struct flags flags = { 0 };
 	int r;
 
-	kubelet.pid = find_process(&flags);
+	kubelet.controller_pid = find_process(runs_controller, &flags);
+	(void)snprintf(kubelet.controller_dir, sizeof(kubelet.controller_dir), "%s",
+	        flags.controller_dir[0] ? flags.controller_dir : USUAL_DIR);
+	memset(&flags, 0, sizeof(flags));
+	kubelet.pid = find_process(runs_kubelet, &flags);
 	r = read_configs(&flags, &kubelet, controller, sizeof(controller), err);
 	if (r < 0)
 		return r;

@@ -13,8 +13,10 @@ struct kubelet {
 	char plugin_dir[PATH_MAX];
 	char found[64]; /* how plugin_dir is known: "kubelet's --volume-plugin-dir" */
 	char root_dir[PATH_MAX];
-	char config[PATH_MAX]; /* its configuration file; empty: none */
-	int controller_attach; /* enableControllerAttachDetach: 1, 0; kubelet's default is 1 */
+	char config[PATH_MAX];         /* its configuration file; empty: none */
+	bool controller_attach;        /* enableControllerAttachDetach; kubelet's default is true */
+	int controller_pid;            /* of a kube-controller-manager; 0: none runs here */
+	char controller_dir[PATH_MAX]; /* its plugin directory, in its own view */
 };
 
 /*
