@@ -84,9 +84,9 @@ agent="hostPID privileged root /dev:rw /var/lib/kubelet:rw /run/solodisk:rw /etc
 plugins=/usr/libexec/kubernetes/kubelet-plugins/volume/exec
 is "what each container may do beyond its own walls" "$(manifests powers attach | sort)" \
 	"solodisk-controller/idle:
-solodisk-controller/install: root $plugins:rw
+solodisk-controller/install: root $plugins:rw /run/solodisk
 solodisk/agent: $agent
-solodisk/install: hostPID root $plugins:rw"
+solodisk/install: hostPID root $plugins:rw /run/solodisk"
 is "and the agent that has directories" "$(manifests powers directories | grep agent)" \
 	"solodisk/agent: $agent /mnt/disks:rw"
 

@@ -37,4 +37,8 @@ exec:
   volumeMounts:
     - name: plugins
       mountPath: {{ $dir | quote }}
+    # The mode is not changed while a volume is in use.
+    - name: run
+      mountPath: /run/solodisk
+      readOnly: true
 {{- end }}
