@@ -130,7 +130,14 @@ $(B)/tests/vm/%: tests/vm/%.c $(B)/libcore.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -pie -fPIE -o $@ $(filter %.c %.a,$^) $(ALL_LDFLAGS) $(LIBS)
 
-programs: all $(UNIT) $(TOOLS)
+programs: all $(UNIT) $(TOOLS) deploy/chart/values.schema.json
+
+# The chart refuses what the node would refuse: its schema has the configuration's in it.
+deploy/chart/values.schema.json: deploy/config.schema.json
+	$(call say,JQ,$@)
+	$(Q)jq --slurpfile config $< \
+		'."$$defs" = $$config[0]."$$defs" | .properties.config.properties = $$config[0].properties' $@ >$@.new
+	$(Q)mv $@.new $@
 ifndef SANITIZE
 programs: bundle
 endif

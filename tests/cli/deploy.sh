@@ -92,10 +92,9 @@ is "and the agent that has directories" "$(manifests powers directories | grep a
 
 # The values
 
-update="jq --slurpfile c deploy/config.schema.json '.\"\$defs\" = \$c[0].\"\$defs\" | .properties.config.properties = \$c[0].properties'"
-is "the values' schema has the configuration's in it; else: $update" \
-	"$(jq -c '[."$defs", .properties.config.properties]' "$CHART/values.schema.json")" \
-	"$(jq -c '[."$defs", .properties]' "$SRC/deploy/config.schema.json")"
+jq -S '[."$defs", .properties.config.properties]' "$CHART/values.schema.json" >"$TMP/got"
+jq -S '[."$defs", .properties]' "$SRC/deploy/config.schema.json" >"$TMP/expected"
+is "the values' schema has the configuration's in it (make programs)" "$(diff "$TMP/expected" "$TMP/got")" ""
 
 # refused NAME REGEX HELM-OPTION...: the chart refuses these values and says which.
 refused() {
