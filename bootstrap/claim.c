@@ -47,8 +47,7 @@ void claim_drop(struct claim *claim)
 	claim->lock = -1;
 }
 
-/* The stage that mount made for its targets, and of these none is left. */
-static bool is_unused_stage(const struct sd_mount_list *mounts, const struct sd_record *record)
+bool claim_is_unused_stage(const struct sd_mount_list *mounts, const struct sd_record *record)
 {
 	return mounts->n == 1 && record->stage && record->stage_is_ours &&
 	        strcmp(mounts->mount[0].target, record->stage) == 0 &&
@@ -68,8 +67,7 @@ static int refuse_mounted(
 	        claim->volume.mark.id, where);
 }
 
-/* What the node remembers of a volume that nobody uses is of no use to the next one. */
-static int forget(struct sd_record *record, struct sd_error *err)
+int claim_forget(struct sd_record *record, struct sd_error *err)
 {
 	char id[SD_ID_SIZE];
 
@@ -112,7 +110,7 @@ static int usage_read(struct claim *claim, struct usage *ret, struct sd_error *e
 		        ret->mapped ? mapping.devno : volume->devno, &ret->mounts, err);
 	if (r == 0)
 		r = sd_record_read(volume->mark.id, &ret->record, err);
-	if (r == 0 && ret->mounts.n > 0 && !is_unused_stage(&ret->mounts, &ret->record))
+	if (r == 0 && ret->mounts.n > 0 && !claim_is_unused_stage(&ret->mounts, &ret->record))
 		r = refuse_mounted(claim, &ret->mounts, err);
 	return r;
 }
@@ -141,7 +139,7 @@ static int close_unused(struct claim *claim, struct usage *usage, struct sd_erro
 			return r;
 		sd_log(LOG_INFO, "closed the idle mapping of volume %s", id);
 	}
-	return forget(&usage->record, err);
+	return claim_forget(&usage->record, err);
 }
 
 int claim_make_idle(struct claim *claim, struct sd_error *err)

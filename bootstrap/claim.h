@@ -5,6 +5,8 @@
 
 #include "disk.h"
 #include "error.h"
+#include "mounts.h"
+#include "record.h"
 #include "volume.h"
 
 struct claim {
@@ -40,6 +42,12 @@ int claim_check_unused(struct claim *claim, struct sd_error *err);
  * and nothing was changed.
  */
 int claim_make_idle(struct claim *claim, struct sd_error *err);
+
+/* Whether the one mount of a volume is the stage that mount made for its targets, of which none is left. */
+bool claim_is_unused_stage(const struct sd_mount_list *mounts, const struct sd_record *record);
+
+/* Under the volume's lock: what the node remembers of a volume that nobody uses is of no use to the next. */
+int claim_forget(struct sd_record *record, struct sd_error *err);
 
 /*
  * A new volume ID and its lock (*ret_lock is the caller's): held while the volume is made, so that a

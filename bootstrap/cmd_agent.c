@@ -96,7 +96,7 @@ static bool is_node_name(const char *name)
 static int run(
         struct tool *tool, const struct command *self, int argc, char **argv, struct sd_error *err)
 {
-	struct arguments arguments = { .agent.listen = "127.0.0.1:9095" };
+	struct arguments arguments = { .agent.listen = SERVER_ADDRESS };
 	int code;
 
 	arguments.agent.node = getenv("NODE_NAME");
@@ -105,6 +105,8 @@ static int run(
 		return code;
 	if (arguments.check_config)
 		return check_config(tool, arguments.check_config, err);
+	if (arguments.probe)
+		return server_probe(arguments.agent.listen, err) < 0 ? TOOL_FAILED : TOOL_OK;
 	if (!arguments.agent.node || !is_node_name(arguments.agent.node))
 		return command_usage(self, err,
 		        "which node is this? --node-name NAME, or NODE_NAME in the environment");
@@ -118,7 +120,7 @@ const struct command cmd_agent = {
 	.help = "  --config FILE            default: " NODE_CONFIG_PATH "\n"
 	        "  --kubeconfig FILE        default: the credentials of the pod's service account\n"
 	        "  --node-name NAME         of the Node; default: NODE_NAME in the environment\n"
-	        "  --listen ADDRESS:PORT    of metrics and health; default: 127.0.0.1:9095\n"
+	        "  --listen ADDRESS:PORT    of metrics and health; default: " SERVER_ADDRESS "\n"
 	        "  --check-config FILE      check a configuration, and do nothing else\n"
 	        "  --probe                  exit with 0 if an agent answers there and is well\n",
 	.changes_disks = true,

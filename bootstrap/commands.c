@@ -25,6 +25,7 @@ static const struct command *const commands[] = {
 	&cmd_install,
 	&cmd_uninstall,
 	&cmd_doctor,
+	&cmd_agent,
 };
 
 const struct command *command_find(const char *name)

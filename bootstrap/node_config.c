@@ -5,11 +5,15 @@
 #include "root.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <string.h>
 
 #define POOLS_MAX 64
 #define DIRECTORIES_MAX 64
+#define SCAN_SECONDS 300
+#define MISSING_SECONDS 180
+#define SECONDS_MAX 86400
 
 static int take_pool(const struct place *at, void *object, struct sd_error *err)
 {
@@ -57,9 +61,46 @@ static int take_directories(const struct place *at, void *object, struct sd_erro
 	return place_array(at, DIRECTORIES_MAX, take_directory, config, err);
 }
 
+static int take_seconds(const struct place *at, uint64_t max, uint64_t *ret, struct sd_error *err)
+{
+	int r = place_number(at, ret, err);
+
+	if (r == 0 && (*ret < 1 || *ret > max))
+		r = place_error(at, err, "it is a number of seconds from 1 to %" PRIu64, max);
+	return r;
+}
+
+static int take_scan(const struct place *at, void *config, struct sd_error *err)
+{
+	return take_seconds(at, SECONDS_MAX, &((struct node_config *)config)->scan_seconds, err);
+}
+
+static int take_missing(const struct place *at, void *config, struct sd_error *err)
+{
+	return take_seconds(at, SECONDS_MAX, &((struct node_config *)config)->missing_seconds, err);
+}
+
+static int take_owner(const struct place *at, void *config, struct sd_error *err)
+{
+	return place_bool(at, &((struct node_config *)config)->owner_reference, err);
+}
+
+uint64_t node_config_scan_s(const struct node_config *config)
+{
+	return config->scan_seconds ? config->scan_seconds : SCAN_SECONDS;
+}
+
+uint64_t node_config_missing_s(const struct node_config *config)
+{
+	return config->missing_seconds ? config->missing_seconds : MISSING_SECONDS;
+}
+
 static const struct place_key config_keys[] = {
 	{ "pools", take_pools, false },
 	{ "directories", take_directories, false },
+	{ "scanSeconds", take_scan, false },
+	{ "missingSeconds", take_missing, false },
+	{ "ownerReference", take_owner, false },
 };
 
 /* Takes the document over. */

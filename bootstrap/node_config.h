@@ -8,7 +8,9 @@
 #include "error.h"
 #include "pool.h"
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Below the root prefix. */
 #define NODE_CONFIG_PATH "/etc/solodisk/config.json"
@@ -19,7 +21,14 @@ struct node_config {
 	size_t n_pools;
 	struct directory *directories;
 	size_t n_directories;
+	/* The agent's. */
+	uint64_t scan_seconds, missing_seconds; /* 0: the default, see below */
+	bool owner_reference;                   /* the PersistentVolumes go with their Node */
 };
+
+/* How often the agent looks at every disk, and after how long one that is not there is missing. */
+uint64_t node_config_scan_s(const struct node_config *config);
+uint64_t node_config_missing_s(const struct node_config *config);
 
 /*
  * Reads and checks a file as a whole; -EINVAL or -EPERM (document_read()): err names file, line and key.

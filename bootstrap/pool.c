@@ -174,3 +174,16 @@ const struct pool *pools_match(const struct pool *pools, size_t n, const struct 
 		(void)snprintf(note, note_size, "there are no pools");
 	return found;
 }
+
+size_t pools_matching(const struct pool *pools, size_t n, const struct sd_disk *disk)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < n; i++)
+		for (size_t j = 0; j < pools[i].n_rules; j++)
+			if (rule_miss(&pools[i].rules[j], disk) == MISS_NOTHING) {
+				count++;
+				break;
+			}
+	return count;
+}

@@ -63,3 +63,6 @@ bool pool_rule_names_disks(const struct pool_rule *rule);
  */
 const struct pool *pools_match(const struct pool *pools, size_t n, const struct sd_disk *disk,
         char *note, size_t note_size);
+
+/* How many pools have a rule that matches it. */
+size_t pools_matching(const struct pool *pools, size_t n, const struct sd_disk *disk);

@@ -6,6 +6,23 @@
 
 #define LUKS_HEADER (16ull << 20) /* LUKS2's data offset, see sd_crypt_format() */
 
+static const char *filled(const char *text)
+{
+	return text && *text ? text : NULL;
+}
+
+/* When the Node is deleted, so is the PersistentVolume. */
+static sd_json *owner(struct pv_maker *maker, const struct pv *pv)
+{
+	sd_json *json = pv_object(maker);
+
+	pv_set_string(maker, json, "apiVersion", "v1");
+	pv_set_string(maker, json, "kind", "Node");
+	pv_set_string(maker, json, "name", pv->owner_name);
+	pv_set_string(maker, json, "uid", pv->owner_uid);
+	return json;
+}
+
 static sd_json *metadata(struct pv_maker *maker, const struct pv *pv)
 {
 	sd_json *json = pv_object(maker), *labels = pv_object(maker),
@@ -15,11 +32,19 @@ static sd_json *metadata(struct pv_maker *maker, const struct pv *pv)
 	sd_id_pv_name(pv->id, name);
 	pv_set_string(maker, json, "name", name);
 	pv_set_string(maker, labels, "app.kubernetes.io/managed-by", "solodisk");
+	pv_set_string(maker, labels, PV_NODE_LABEL, pv->node);
+	pv_set_string(maker, labels, PV_POOL, pv->pool);
+	pv_set_string(maker, labels, PV_ROTATIONAL, pv->rotational);
 	pv_set(maker, json, "labels", labels);
 	pv_set_string(maker, annotations, PV_PROVISIONED_BY, PV_PROVISIONER);
 	pv_set_string(maker, annotations, PV_WWID, pv->wwid);
+	pv_set_string(maker, annotations, PV_POOL, pv->pool);
+	pv_set_string(maker, annotations, "solodisk.io/model", filled(pv->model));
+	pv_set_string(maker, annotations, "solodisk.io/serial", filled(pv->serial));
 	pv_set_string(maker, annotations, "solodisk.io/adopted", pv->adopted ? "true" : NULL);
 	pv_set(maker, json, "annotations", annotations);
+	if (pv->owner_name)
+		pv_set(maker, json, "ownerReferences", pv_list_of(maker, owner(maker, pv)));
 	return json;
 }
 
@@ -33,6 +58,7 @@ static sd_json *flex_volume(struct pv_maker *maker, const struct pv *pv)
 	pv_set_string(maker, options, "wwid", pv->wwid);
 	pv_set_string(maker, options, "encryption", pv->luks ? "luks2" : NULL);
 	pv_set_string(maker, options, "key", pv->key);
+	pv_set_string(maker, options, "mountOptions", pv->mount_options);
 	pv_set(maker, json, "options", options);
 	if (pv->secret_name) {
 		secret = pv_object(maker);

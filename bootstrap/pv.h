@@ -26,7 +26,8 @@
 /* Annotations. */
 #define PV_PROVISIONED_BY "pv.kubernetes.io/provisioned-by"
 #define PV_WWID "solodisk.io/wwid"
-#define PV_POOL "solodisk.io/pool"
+#define PV_POOL "solodisk.io/pool"             /* also a label */
+#define PV_ROTATIONAL "solodisk.io/rotational" /* a label */
 #define PV_MISSING "solodisk.io/disk-missing-since"
 #define PV_PROGRESS "solodisk.io/erase-progress"
 
@@ -42,6 +43,10 @@ struct pv {
 	const char *storage_class;
 	const char *reclaim;                      /* Retain or Delete */
 	const char *claim_namespace, *claim_name; /* NULL: any claim */
+	/* NULL: not told. */
+	const char *mount_options, *pool, *model, *serial;
+	const char *rotational;             /* "true" or "false" */
+	const char *owner_name, *owner_uid; /* the Node's, if it is to go with it */
 	bool adopted; /* noted in it: it holds the data of a tenant who was there before it */
 };
 

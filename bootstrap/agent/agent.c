@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "agent.h"
 #include "cleanup.h"
+#include "disks.h"
 #include "log.h"
 #include "node.h"
 #include "sources.h"
@@ -13,14 +14,16 @@
 #define STOP_MS 10000 /* children note where they are */
 
 const struct source *const sources[] = {
+	&disks_source,
 	NULL,
 };
 
-static void reconcile(struct agent *agent)
+static void reconcile_all(struct agent *agent)
 {
+	uint64_t begun = uv_hrtime();
+
 	if (agent->is_stopping || !agent->node.is_known || !agent->pvs.is_known)
 		return;
-	agent->reconciled = uv_now(&agent->loop);
 	conditions_begin(&agent->conditions);
 	if (agent->settings.fault.code)
 		conditions_find(&agent->conditions, &agent->report, NULL, EVENT_WARNING,
@@ -30,11 +33,13 @@ static void reconcile(struct agent *agent)
 	conditions_end(&agent->conditions);
 	for (size_t i = 0; sources[i]; i++)
 		sources[i]->reconcile(agent);
+	metrics_observe(
+	        agent->metrics, METRIC_RECONCILE_SECONDS, (double)(uv_hrtime() - begun) / 1e9);
 }
 
 static void on_wake(uv_timer_t *timer)
 {
-	reconcile(timer->data);
+	reconcile_all(timer->data);
 }
 
 void agent_wake_in(struct agent *agent, uint64_t ms)
@@ -67,6 +72,7 @@ static void close_all(struct agent *agent)
 {
 	api_watch_stop(sd_steal(agent->watch));
 	api_close(sd_steal(agent->api));
+	server_close(sd_steal(agent->server));
 	children_close(&agent->children);
 	settings_stop(&agent->settings);
 	close_handle((uv_handle_t *)&agent->wake, NULL);
@@ -78,7 +84,7 @@ static void close_all(struct agent *agent)
 static void on_children_ended(uv_timer_t *timer)
 {
 	struct agent *agent = timer->data;
-	bool is_late = uv_now(&agent->loop) - agent->reconciled > STOP_MS;
+	bool is_late = uv_now(&agent->loop) - agent->stopped > STOP_MS;
 
 	if (agent->children.n > 0 && !is_late)
 		return;
@@ -99,7 +105,7 @@ static void on_stop(uv_signal_t *handle, int signal_number)
 	for (size_t i = 0; sources[i]; i++)
 		sources[i]->stop(agent);
 	children_stop(&agent->children);
-	agent->reconciled = uv_now(&agent->loop);
+	agent->stopped = uv_now(&agent->loop);
 	(void)uv_timer_start(&agent->wake, on_children_ended, 0, 50);
 }
 
@@ -115,6 +121,25 @@ static int listen_to_signals(struct agent *agent)
 			r = uv_signal_start(&agent->signals[i], on_stop, numbers[i]);
 	}
 	return r;
+}
+
+static char *on_metrics(void *data)
+{
+	struct agent *agent = data;
+
+	metrics_set(agent->metrics, METRIC_CONFIG_OK, "", "", agent->settings.fault.code == 0);
+	for (size_t i = 0; sources[i]; i++)
+		if (sources[i]->measure)
+			sources[i]->measure(agent);
+	return metrics_text(agent->metrics, agent->api);
+}
+
+/* That it is asked at all shows that the loop goes round; an API server that is away is no reason to be killed. */
+static int on_health(void *data, struct sd_error *err)
+{
+	(void)data;
+	(void)err;
+	return 0;
 }
 
 static int set_up(struct agent *agent, struct sd_error *err)
@@ -133,11 +158,16 @@ static int set_up(struct agent *agent, struct sd_error *err)
 	if (r < 0)
 		return sd_error_errno(err, -r, "cannot make an event loop");
 	agent->node.name = strdup(options->node);
-	if (!agent->node.name)
+	agent->metrics = metrics_new();
+	if (!agent->node.name || !agent->metrics)
 		return sd_error_set(err, ENOMEM, "out of memory");
 	r = settings_open(&agent->loop, options->config, &agent->settings, err);
 	if (r == 0)
 		r = children_start(&agent->loop, &agent->children, err);
+	if (r == 0)
+		r = server_open(&agent->loop, options->listen,
+		        &(struct server_pages){ on_metrics, on_health, agent }, &agent->server,
+		        err);
 	if (r == 0)
 		r = api_open(&agent->loop, options->kubeconfig, &agent->api, err);
 	report_init(&agent->report, agent->api, agent->node.name);
@@ -148,6 +178,9 @@ static int set_up(struct agent *agent, struct sd_error *err)
 
 static void agent_free(struct agent *agent)
 {
+	for (size_t i = 0; sources[i]; i++)
+		sources[i]->free(agent);
+	metrics_free(agent->metrics);
 	settings_free(&agent->settings);
 	pvs_clear(&agent->pvs);
 	conditions_clear(&agent->conditions);
@@ -171,6 +204,8 @@ int agent_run(const struct agent_options *options, struct sd_error *err)
 	} else {
 		for (size_t i = 0; sources[i]; i++)
 			sources[i]->stop(&agent);
+		server_close(sd_steal(agent.server));
+		api_close(sd_steal(agent.api));
 		uv_walk(&agent.loop, close_handle, NULL);
 	}
 	(void)uv_run(&agent.loop, UV_RUN_DEFAULT);

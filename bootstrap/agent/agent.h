@@ -10,9 +10,11 @@
 #include "api.h"
 #include "children.h"
 #include "error.h"
+#include "metrics.h"
 #include "node_config.h"
 #include "pvs.h"
 #include "report.h"
+#include "server.h"
 #include "settings.h"
 
 #include <stdbool.h>
@@ -47,7 +49,10 @@ struct source {
 	void (*reconcile)(struct agent *agent);
 	/* A PersistentVolume of this node changed, or went (pv->phase PV_GONE); reconcile follows. */
 	void (*pv_changed)(struct agent *agent, const struct pv_view *pv);
+	/* Sets the gauges that follow from what is there now; NULL: there are none. */
+	void (*measure)(struct agent *agent);
 	void (*stop)(struct agent *agent); /* closes its handles; NULL state is fine */
+	void (*free)(struct agent *agent); /* when the loop is over; the same */
 };
 
 struct agent {
@@ -59,6 +64,7 @@ struct agent {
 	struct pvs pvs; /* of this node, whoever published them with our label */
 	struct report report;
 	struct children children;
+	struct metrics *metrics;
 	bool is_stopping;
 
 	/* The sources' own. */
@@ -67,10 +73,11 @@ struct agent {
 
 	/* agent.c's. */
 	struct api_watch *watch;
+	struct server *server;
 	uv_timer_t wake, retry_node;
 	uv_signal_t signals[3];
-	bool api_fails;      /* the watch says so */
-	uint64_t reconciled; /* when last: uv_now(), for /healthz */
+	bool api_fails;   /* the watch says so */
+	uint64_t stopped; /* when it was told to: uv_now() */
 	struct conditions conditions;
 };
 

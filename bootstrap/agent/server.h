@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <uv.h>
 
-#define SERVER_ADDRESS "127.0.0.1:9808"
+#define SERVER_ADDRESS "127.0.0.1:9095"
 
 struct server;
 
@@ -24,7 +24,7 @@ struct server_pages {
 };
 
 /*
- * address: ADDRESS:PORT with a numeric address, an IPv6 one in brackets; "[::]:9808" is all. -EINVAL: it is
+ * address: ADDRESS:PORT with a numeric address, an IPv6 one in brackets; "[::]:9095" is all. -EINVAL: it is
  * not that; -EADDRINUSE and others: it cannot be had.
  */
 int server_open(uv_loop_t *loop, const char *address, const struct server_pages *pages,

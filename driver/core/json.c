@@ -214,6 +214,11 @@ int sd_json_set_bool(sd_json *object, const char *key, int value)
 	return sd_json_set(object, key, json_boolean(value));
 }
 
+int sd_json_set_null(sd_json *object, const char *key)
+{
+	return sd_json_set(object, key, json_null());
+}
+
 int sd_json_append(sd_json *array, sd_json *value)
 {
 	return json_array_append_new(array, value) == 0 ? 0 : -ENOMEM;

@@ -53,6 +53,7 @@ int sd_json_set(sd_json *object, const char *key, sd_json *value);
 int sd_json_set_string(sd_json *object, const char *key, const char *value);
 int sd_json_set_int(sd_json *object, const char *key, int64_t value);
 int sd_json_set_bool(sd_json *object, const char *key, int value);
+int sd_json_set_null(sd_json *object, const char *key);
 int sd_json_append(sd_json *array, sd_json *value);
 
 /*
