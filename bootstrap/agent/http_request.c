@@ -115,11 +115,12 @@ static bool set_tls(CURL *easy, const struct kubeconfig *credentials)
 	        set_blob(easy, CURLOPT_SSLKEY_BLOB, &credentials->key);
 }
 
+/* Not CURLOPT_NOSIGNAL: without it libcurl keeps SIGPIPE away while it works, and sets no other. */
 static bool set_connection(CURL *easy, const struct http_what *what)
 {
 	return SET(easy, CURLOPT_PROTOCOLS_STR, "http,https") && SET(easy, CURLOPT_PROXY, "") &&
 	        SET(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
-	        SET(easy, CURLOPT_NOSIGNAL, 1L) && SET(easy, CURLOPT_BUFFERSIZE, BUFFER_SIZE) &&
+	        SET(easy, CURLOPT_BUFFERSIZE, BUFFER_SIZE) &&
 	        SET(easy, CURLOPT_OPENSOCKETFUNCTION, on_open) &&
 	        SET(easy, CURLOPT_TCP_KEEPALIVE, 1L) && SET(easy, CURLOPT_TCP_KEEPIDLE, IDLE_S) &&
 	        SET(easy, CURLOPT_TCP_KEEPINTVL, IDLE_S / 3) &&

@@ -184,9 +184,10 @@ static int read_user(
 	if (r == 0)
 		r = copy_path(file, text_of(file, user, "tokenFile"), &config->token_file, err);
 	token = r == 0 && !config->token_file ? text_of(file, user, "token") : NULL;
-	if (token)
-		r = kubeconfig_set_token(config, token, strlen(token), err);
-	return r;
+	if (!token)
+		return r;
+	r = kubeconfig_set_token(config, token, strlen(token), err);
+	return r < 0 ? sd_error_wrap(err, "%s", file->path) : 0;
 }
 
 static int read_context(const struct file *file, struct kubeconfig *config, struct sd_error *err)

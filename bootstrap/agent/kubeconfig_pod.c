@@ -62,8 +62,9 @@ int kubeconfig_set_server(struct kubeconfig *config, const char *server, struct 
 		rest = server + 7;
 		if (!is_loopback(rest, host_length(rest)))
 			return sd_error_set(err, EINVAL,
-			        "the server %s is refused: without TLS only this machine is asked",
-			        server);
+			        "the server %.*s is refused: without TLS only this machine is "
+			        "asked",
+			        (int)host_length(rest), rest);
 	} else {
 		return sd_error_set(err, EINVAL, "the server must be https://HOST[:PORT]");
 	}
