@@ -75,6 +75,7 @@ static void close_all(struct agent *agent)
 	server_close(sd_steal(agent->server));
 	children_close(&agent->children);
 	settings_stop(&agent->settings);
+	memory_close(&agent->memory);
 	close_handle((uv_handle_t *)&agent->wake, NULL);
 	close_handle((uv_handle_t *)&agent->retry_node, NULL);
 	for (size_t i = 0; i < SD_ARRAY_SIZE(agent->signals); i++)
@@ -197,6 +198,7 @@ int agent_run(const struct agent_options *options, struct sd_error *err)
 	r = uv_loop_init(&agent.loop);
 	if (r < 0)
 		return sd_error_errno(err, -r, "cannot make an event loop");
+	memory_open(&agent.loop, &agent.memory);
 	r = set_up(&agent, err);
 	if (r == 0) {
 		sd_log(LOG_NOTICE, "the agent of node %s begins", options->node);

@@ -10,6 +10,7 @@
 #include "api.h"
 #include "children.h"
 #include "error.h"
+#include "memory.h"
 #include "metrics.h"
 #include "node_config.h"
 #include "pvs.h"
@@ -65,6 +66,7 @@ struct agent {
 	struct report report;
 	struct children children;
 	struct metrics *metrics;
+	struct memory memory;
 	bool is_stopping;
 
 	/* The sources' own. */
