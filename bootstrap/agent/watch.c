@@ -284,6 +284,7 @@ static bool is_about_version(int status)
 
 static void on_stream_done(void *data, const struct http_result *result)
 {
+	_cleanup_json_ sd_json *body = NULL;
 	struct api_watch *watch = data;
 	struct sd_error err = SD_ERROR_INIT;
 	uint64_t lived = watch->begun ? uv_now(watch->api->loop) - watch->begun : 0;
@@ -299,7 +300,7 @@ static void on_stream_done(void *data, const struct http_result *result)
 		try_later(watch);
 		return;
 	}
-	(void)api_result_read(result, &(sd_json *){ NULL }, &err);
+	(void)api_result_read(result, &body, &err);
 	fail(watch, &err);
 }
 
