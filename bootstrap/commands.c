@@ -26,6 +26,7 @@ static const struct command *const commands[] = {
 	&cmd_uninstall,
 	&cmd_doctor,
 	&cmd_agent,
+	&cmd_status,
 };
 
 const struct command *command_find(const char *name)

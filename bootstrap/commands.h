@@ -44,7 +44,7 @@ const struct command *command_find(const char *name); /* NULL: none */
 void command_list(void);                              /* name and summary of each, on stdout */
 void command_help(const struct command *command);     /* on stdout */
 
-extern const struct command cmd_plan, cmd_apply, cmd_agent;
+extern const struct command cmd_plan, cmd_apply, cmd_agent, cmd_status;
 
 extern const struct command cmd_install, cmd_uninstall, cmd_doctor;
 
