@@ -8,6 +8,7 @@ import selectors
 import shlex
 import shutil
 import socket
+import subprocess
 import sys
 import tempfile
 import termios
@@ -32,6 +33,7 @@ class Guest:
         self.source = source
         self.command = command
         self.disks = parse_disks(options.disk)
+        self.kubernetes = ""
         self.boot = 0
         self.machine = None
         self.controls = None
@@ -63,6 +65,8 @@ class Guest:
     def _run_in(self, directory):
         options = self.options
         options.accelerator = choose_accelerator(options.accelerator)
+        if options.kubernetes:
+            self.kubernetes = _build_kubernetes(self.source)
         (directory / "guest" / "state").mkdir(parents=True, exist_ok=True)
         self.console = directory / "console.log"
         self.console.write_bytes(b"")
@@ -90,6 +94,7 @@ class Guest:
             "VM_DISK_COUNT": sum(disk.plugged or disk.is_pci for disk in self.disks),
             "VM_ABSENT": " ".join(absent), "VM_UDEV": "1" if options.udev else "",
             "VM_MERGE": "1" if options.merge else "", "VM_KEEP": "1" if options.keep else "",
+            "KUBERNETES": self.kubernetes,
             "VM_STDIN": "1" if options.stdin else "", "VM_SHELL": "1" if options.shell else "",
             "TERM": os.environ.get("TERM", "dumb"),
         }
@@ -97,7 +102,8 @@ class Guest:
         job = "".join(f"{name}={shlex.quote(str(value))}\n" for name, value in variables.items())
         (directory / "guest" / "job").write_text(job, encoding="utf-8")
         visible = [self.source, variables["VM_BUILD"], variables["VM_KERNEL_MODULES"],
-                   *(Path(path).absolute() for path in options.visible)]
+                   *(Path(path).absolute() for path in options.visible),
+                   *filter(None, [self.kubernetes])]
         (directory / "guest" / "visible").write_text("".join(f"{path}\n" for path in visible),
                                                      encoding="utf-8")
         arguments = "set -- " + " ".join(map(shlex.quote, self.command)) + "\n"
@@ -235,6 +241,15 @@ class Guest:
         if not self.options.verbose:
             for line in lines[-40:]:
                 print(f"vm: | {line}", file=sys.stderr)
+
+
+def _build_kubernetes(source):
+    """Where the tests' Kubernetes is; made by the first call."""
+    built = subprocess.run([source / "tests/e2e/build-kubernetes"], stdin=subprocess.DEVNULL,
+                           stdout=subprocess.PIPE, text=True, check=False)
+    if built.returncode:
+        raise HarnessError("no Kubernetes")
+    return built.stdout.strip()
 
 
 @contextlib.contextmanager
