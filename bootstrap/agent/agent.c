@@ -11,7 +11,8 @@
 #include <string.h>
 
 #define SOON_MS 20
-#define STOP_MS 10000 /* children note where they are */
+#define SCANS_MISSED 3 /* of the full ones; then something is wrong with us */
+#define STOP_MS 10000  /* children note where they are */
 
 const struct source *const sources[] = {
 	&disks_source,
@@ -135,11 +136,18 @@ static char *on_metrics(void *data)
 	return metrics_text(agent->metrics, agent->api);
 }
 
-/* That it is asked at all shows that the loop goes round; an API server that is away is no reason to be killed. */
+/*
+ * That it is asked at all shows that the loop goes round. An API server that is away is no reason to be
+ * killed, nor is a configuration that was refused: a new agent would not have the old one that is in force.
+ */
 static int on_health(void *data, struct sd_error *err)
 {
-	(void)data;
-	(void)err;
+	const struct agent *agent = data;
+	double age = metrics_age(agent->metrics, METRIC_LAST_SCAN);
+
+	if (age > SCANS_MISSED * node_config_scan_s(&agent->settings.config))
+		return sd_error_set(
+		        err, ETIME, "the disks were looked at last %.0f seconds ago", age);
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum kind { GAUGE, COUNTER, HISTOGRAM };
 
@@ -44,6 +45,7 @@ struct sample {
 	struct sample *next;
 	enum metric metric;
 	double value;
+	struct timespec set; /* CLOCK_BOOTTIME */
 	char *a, *b;
 };
 
@@ -118,8 +120,22 @@ void metrics_set(
 {
 	struct sample *sample = find(metrics, metric, a, b);
 
-	if (sample)
-		sample->value = value;
+	if (!sample)
+		return;
+	sample->value = value;
+	(void)clock_gettime(CLOCK_BOOTTIME, &sample->set);
+}
+
+double metrics_age(const struct metrics *metrics, enum metric metric)
+{
+	struct timespec now = { 0 };
+
+	(void)clock_gettime(CLOCK_BOOTTIME, &now);
+	for (const struct sample *sample = metrics->samples; sample; sample = sample->next)
+		if (sample->metric == metric)
+			return (double)(now.tv_sec - sample->set.tv_sec) +
+			        (double)(now.tv_nsec - sample->set.tv_nsec) / 1e9;
+	return 0;
 }
 
 void metrics_add(

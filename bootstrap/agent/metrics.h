@@ -37,6 +37,8 @@ void metrics_set(
         struct metrics *metrics, enum metric metric, const char *a, const char *b, double value);
 void metrics_add(
         struct metrics *metrics, enum metric metric, const char *a, const char *b, double value);
+/* Seconds since a metric without labels was set last, or since the beginning. */
+double metrics_age(const struct metrics *metrics, enum metric metric);
 /* A time that was measured, into a histogram. */
 void metrics_observe(struct metrics *metrics, enum metric metric, double seconds);
 /* Forgets all values of a gauge with labels, before they are set anew. */

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 static void has(const char *text, const char *part)
 {
@@ -74,6 +75,19 @@ static void test_clear(void **state)
 	text = metrics_text(metrics, NULL);
 	has(text, "gauge\nsolodisk_disks{state=\"blank\",pool=\"\"} 1\n#");
 	has(text, "\nsolodisk_capacity_bytes{pool=\"fast\"} 5\n");
+	metrics_free(metrics);
+}
+
+static void test_age(void **state)
+{
+	struct metrics *metrics = metrics_new();
+
+	(void)state;
+	assert_non_null(metrics);
+	(void)usleep(50000);
+	assert_true(metrics_age(metrics, METRIC_LAST_SCAN) >= 0.05);
+	metrics_set(metrics, METRIC_LAST_SCAN, "", "", 1e9);
+	assert_true(metrics_age(metrics, METRIC_LAST_SCAN) < 0.05);
 	metrics_free(metrics);
 }
 
@@ -274,6 +288,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_clear),
+		cmocka_unit_test(test_age),
 		cmocka_unit_test(test_pages),
 		cmocka_unit_test(test_probe),
 		cmocka_unit_test(test_address),
