@@ -8,7 +8,7 @@
 # make fuzz       the fuzzers, FUZZ_SECONDS each (make check: 10)
 # make install    the node tool, the man pages and the driver in kubelet's plugin directory, below DESTDIR
 # make bundle     driver and tool with every library that they need, into build/bundle
-# make dist       a source archive in dist/
+# make dist       source, bundle, bill of materials and checksums in dist/
 #
 # SANITIZE=1: ASan and UBSan, into build-asan/.  WERROR=1: warnings are errors.  V=1: show commands.
 
@@ -37,7 +37,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wol
 	-Wvla -Wimplicit-fallthrough -Wlogical-op -Wduplicated-cond -Wnull-dereference -Wdate-time
 HARDENING := -fstack-protector-strong -fstack-clash-protection -D_FORTIFY_SOURCE=2 -fcf-protection \
 	-ftrivial-auto-var-init=zero
-OPTIMIZE := -O2 -g
+OPTIMIZE := -O2 -g -ffile-prefix-map=$(CURDIR)=.
 
 ifdef SANITIZE
 OPTIMIZE := -O1 -g -fno-omit-frame-pointer
@@ -98,10 +98,12 @@ $(B)/start: $(START) driver/core/cleanup.h driver/core/self.h Makefile
 
 # Everything that runs on any host, with its libraries and their loader (docs/design.md, "The bundle").
 BUNDLE := $(B)/bundle
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || stat -c %Y Makefile)
 bundle: $(BUNDLE)/driver/disk
-$(BUNDLE)/driver/disk: $(FRONT_BIN) $(WORKER_BIN) $(TOOL_BIN) $(B)/start bootstrap/bundle
+$(BUNDLE)/driver/disk: $(FRONT_BIN) $(WORKER_BIN) $(TOOL_BIN) $(B)/start bootstrap/bundle bootstrap/bundle_sbom.py \
+		$(wildcard docs/man/*.8 bootstrap/*.service bootstrap/examples/* deploy/config.schema.json)
 	$(call say,BUNDLE,$(BUNDLE))
-	$(Q)bootstrap/bundle --build $(B) --version $(VERSION) $(BUNDLE)
+	$(Q)SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) bootstrap/bundle --build $(B) --version $(VERSION) $(BUNDLE)
 
 $(WORKER_BIN): $(WORKER) $(B)/libcore.a
 	$(call say,LINK,$@)
@@ -192,12 +194,23 @@ install: all bundle
 	install -D -m 0644 docs/man/solodisk-disk.8 $(DESTDIR)$(mandir)/man8/solodisk-disk.8
 	$(TOOL_BIN) install --from $(BUNDLE)/driver --root $(or $(abspath $(DESTDIR)),/) $(if $(plugindir),--plugin-dir $(plugindir))
 
+# A release: the source, the bundle, its bill of materials, and their checksums. The same commit and packages give
+# the same bytes, wherever and whenever it is built: so it is built anew, and tar and gzip are told all that varies.
+ARCH := $(shell dpkg --print-architecture 2>/dev/null || uname -m)
+SOURCE := solodisk-$(VERSION)
+RELEASE := solodisk-$(VERSION)-linux-$(ARCH)
+TAR = tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@$(SOURCE_DATE_EPOCH) --format=ustar --mode=go-w
 dist:
+	rm -rf build-dist dist
+	@$(MAKE) --no-print-directory B=build-dist bundle
 	@mkdir -p dist
-	git archive --format=tar.gz --prefix=solodisk-$(VERSION)/ -o dist/solodisk-$(VERSION).tar.gz HEAD
+	git archive --format=tar --prefix=$(SOURCE)/ HEAD | gzip -9n >dist/$(SOURCE).tar.gz
+	$(TAR) --transform='s,^\.,$(RELEASE),' -C build-dist/bundle -c . | gzip -9n >dist/$(RELEASE).tar.gz
+	cp build-dist/bundle/sbom.spdx.json dist/$(RELEASE).spdx.json
+	cd dist && sha256sum -- * >SHA256SUMS
 
 clean:
-	rm -rf build build-asan build-fuzz dist
+	rm -rf build build-asan build-fuzz build-dist dist
 
 -include $(shell find $(B) build-fuzz -name '*.d' 2>/dev/null)
 
