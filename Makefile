@@ -6,7 +6,7 @@
 # make bench      measure, as ratios within one run
 # make lint       clang-format, clang-tidy, cppcheck, gcc -fanalyzer, shellcheck, mandoc
 # make fuzz       the fuzzers, FUZZ_SECONDS each (make check: 10)
-# make install    the node tool, the man pages and the driver in kubelet's plugin directory, below DESTDIR
+# make install    the node tool, its man pages and unit, and the driver in kubelet's plugin directory, below DESTDIR
 # make bundle     driver and tool with every library that they need, into build/bundle
 # make dist       source, bundle, bill of materials and checksums in dist/
 #
@@ -17,6 +17,7 @@ VERSION := 0.1.0
 prefix ?= /usr
 sbindir ?= $(prefix)/sbin
 mandir ?= $(prefix)/share/man
+unitdir ?= $(prefix)/lib/systemd/system
 plugindir ?= # where `solodisk install` finds that it belongs
 
 Q := $(if $(V),,@)
@@ -192,6 +193,7 @@ install: all bundle
 	install -D -m 0755 $(TOOL_BIN) $(DESTDIR)$(sbindir)/solodisk
 	install -D -m 0644 docs/man/solodisk.8 $(DESTDIR)$(mandir)/man8/solodisk.8
 	install -D -m 0644 docs/man/solodisk-disk.8 $(DESTDIR)$(mandir)/man8/solodisk-disk.8
+	install -D -m 0644 bootstrap/solodisk-prepare.service $(DESTDIR)$(unitdir)/solodisk-prepare.service
 	$(TOOL_BIN) install --from $(BUNDLE)/driver --root $(or $(abspath $(DESTDIR)),/) $(if $(plugindir),--plugin-dir $(plugindir))
 
 # A release: the source, the bundle, its bill of materials, and their checksums. The same commit and packages give

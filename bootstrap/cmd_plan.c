@@ -19,6 +19,7 @@
 struct arguments {
 	struct recipe_arguments recipe;
 	const char *config, *pool, *output;
+	bool automatic;
 };
 
 static const struct table_column columns[] = {
@@ -57,6 +58,7 @@ static int parse(struct tool *tool, const struct command *self, int argc, char *
 		{ "config", required_argument, NULL, 'c' },
 		{ "pool", required_argument, NULL, 'p' },
 		{ "output", required_argument, NULL, 'o' },
+		{ "automatic", no_argument, NULL, 'A' },
 		COMMON_OPTIONS,
 	};
 	int c;
@@ -73,6 +75,9 @@ static int parse(struct tool *tool, const struct command *self, int argc, char *
 			break;
 		case 'o':
 			arguments->output = optarg;
+			break;
+		case 'A':
+			arguments->automatic = true;
 			break;
 		default:
 			return TOOL_USAGE;
@@ -145,6 +150,7 @@ static int wish_of_config(const struct command *self, const struct arguments *ar
 		        "what is to be made? --filesystem, or --config FILE (there is no %s)",
 		        NODE_CONFIG_PATH);
 	ret->config = config;
+	ret->automatic = arguments->automatic;
 	if (arguments->pool)
 		ret->pool = node_config_pool(config, arguments->pool);
 	if (arguments->pool && !ret->pool) {
@@ -165,7 +171,7 @@ static int make_wish(const struct command *self, const struct arguments *argumen
 		return command_usage(self, err, "which filesystem? --filesystem xfs or ext4");
 	if (!recipe->filesystem)
 		return wish_of_config(self, arguments, config, ret, err);
-	if (arguments->config || arguments->pool)
+	if (arguments->config || arguments->pool || arguments->automatic)
 		return command_usage(self, err,
 		        "either a pool says what is made, or --filesystem and its options");
 	if (n_words == 0)
@@ -362,6 +368,7 @@ const struct command cmd_plan = {
 	.help = "  --config FILE        its pools say which disks and what is made of them\n"
 	        "                       (default: /etc/solodisk/config.json)\n"
 	        "  --pool NAME          disks of this pool alone\n"
+	        "  --automatic          disks of pools that say \"prepare\": \"automatic\" alone\n"
 	        "  --output FILE        write the plan to a file\n"
 	        "  --filesystem TYPE    without pools: xfs or ext4, for the disks that are named\n"
 	        "  --encrypt luks2      encrypt it; needs a key\n"

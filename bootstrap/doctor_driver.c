@@ -98,7 +98,7 @@ void doctor_driver(struct findings *findings, const struct kubelet *kubelet, con
 {
 	_cleanup_close_ int fd = -1;
 	struct sd_error err = SD_ERROR_INIT;
-	struct versions now;
+	struct versions now = { 0 };
 	struct stat st;
 
 	fd = tree_open(plugin_dir, false, &err);

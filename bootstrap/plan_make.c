@@ -42,6 +42,11 @@ static bool is_meant(const struct wish *wish, const struct sd_disk *disk, struct
 			leave(verdict, "it belongs to pool \"%s\"", verdict->pool->name);
 			return false;
 		}
+		if (wish->automatic && !verdict->pool->automatic) {
+			leave(verdict, "its pool \"%s\" is prepared by a person",
+			        verdict->pool->name);
+			return false;
+		}
 		if (verdict->pool->mode == VOLUME_BLOCK) {
 			leave(verdict,
 			        "its pool \"%s\" is for block volumes, of which nothing is made yet",

@@ -13,6 +13,7 @@
 struct wish {
 	const struct node_config *config; /* NULL: what is made is in made */
 	const struct pool *pool;          /* disks of this pool alone; NULL: of any */
+	bool automatic;                   /* only pools that are prepared without a person */
 	struct plan_disk made;            /* without a config: filesystem, luks, kdf, key */
 	bool (*is_wanted)(const struct wish *wish, const struct sd_disk *disk);
 	const void *data; /* is_wanted()'s */

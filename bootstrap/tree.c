@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <limits.h>
 #include <linux/openat2.h>
 #include <stdio.h>
@@ -15,7 +16,6 @@
 #include <sys/xattr.h>
 
 #define LABEL "security.selinux"
-#define DEEPEST 8 /* no tree of ours is deeper */
 
 static int open_below(int root, const char *path)
 {
@@ -30,28 +30,33 @@ static int open_below(int root, const char *path)
 	return fd < 0 ? -errno : (int)fd;
 }
 
-/* Opens it, or makes it in its parent, which is opened or made in the same way. */
+/* From the root down, so that links on the way count. Whoever else makes one of these meanwhile is welcome. */
 static int open_or_make(int root, const char *path)
 {
-	char parent[PATH_MAX], name[NAME_MAX + 1];
-	_cleanup_close_ int fd = -1;
-	char *slash;
-	int r = open_below(root, path);
+	_cleanup_close_ int parent = open_below(root, "/");
+	char prefix[PATH_MAX];
 
-	if (r != -ENOENT)
-		return r;
-	(void)snprintf(parent, sizeof(parent), "%s", path);
-	slash = strrchr(parent, '/');
-	if (!slash || !slash[1] || strlen(slash) > sizeof(name))
-		return -ENOENT;
-	(void)snprintf(name, sizeof(name), "%s", slash + 1);
-	slash[slash == parent] = '\0';
-	fd = open_or_make(root, parent);
-	if (fd < 0)
-		return fd;
-	if (mkdirat(fd, name, 0755) < 0 && errno != EEXIST)
-		return -errno;
-	return open_below(root, path);
+	for (const char *p = path; parent >= 0 && *p;) {
+		const char *name = p + strspn(p, "/");
+		size_t n = strcspn(name, "/");
+		int fd;
+
+		if (n == 0)
+			break;
+		p = name + n;
+		(void)snprintf(prefix, sizeof(prefix), "%.*s", (int)(p - path), path);
+		fd = open_below(root, prefix);
+		if (fd == -ENOENT) {
+			const char *last = strrchr(prefix, '/') + 1;
+
+			if (mkdirat(parent, last, 0755) < 0 && errno != EEXIST)
+				return -errno;
+			fd = open_below(root, prefix);
+		}
+		(void)close(parent);
+		parent = fd;
+	}
+	return sd_steal_fd(parent);
 }
 
 int tree_open(const char *path, bool create, struct sd_error *err)
@@ -97,110 +102,95 @@ int tree_label(int dir_fd, const char *name, const struct label *label, struct s
 	        err, errno, "cannot give %s the SELinux label of its directory", name);
 }
 
-static int copy_file(
-        int from, int to, const char *name, const struct stat *st, struct sd_error *err)
+/* Goes through a directory in another: entries by their paths, directories before and after what is in them. */
+static FTS *walk(int dir_fd, const char *name, char root[PATH_MAX], struct sd_error *err)
 {
-	_cleanup_close_ int in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	char *const paths[] = { root, NULL };
+	FTS *fts;
+
+	(void)snprintf(root, PATH_MAX, "/proc/self/fd/%d/%s", dir_fd, name);
+	fts = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+	if (!fts)
+		(void)sd_error_errno(err, errno, "cannot list %s", name);
+	return fts;
+}
+
+static void walk_end(FTS **fts)
+{
+	if (*fts)
+		(void)fts_close(*fts);
+}
+
+static int copy_file(const char *from, int to, const char *name, mode_t mode, struct sd_error *err)
+{
+	_cleanup_close_ int in = open(from, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	_cleanup_close_ int out = openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	off_t left = st->st_size;
+	ssize_t n;
 
 	if (in < 0 || out < 0)
 		return sd_error_errno(err, errno, "cannot copy %s", name);
-	while (left > 0) {
-		ssize_t n = sendfile(out, in, NULL, (size_t)left);
-
-		if (n <= 0)
-			return sd_error_errno(err, n < 0 ? errno : EIO, "cannot copy %s", name);
-		left -= n;
-	}
-	if (fchmod(out, st->st_mode & 0755) < 0 || fsync(out) < 0)
-		return sd_error_errno(err, errno, "cannot finish the copy of %s", name);
+	do
+		n = sendfile(out, in, NULL, 1 << 24);
+	while (n > 0);
+	if (n < 0 || fchmod(out, mode & 0755) < 0 || fsync(out) < 0)
+		return sd_error_errno(err, errno, "cannot copy %s", name);
 	return 0;
 }
 
-static int copy_level(int from, int to, const struct label *label, int depth, struct sd_error *err);
+static int flush(int dir_fd, const char *name, struct sd_error *err)
+{
+	_cleanup_close_ int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-static int copy_entry(int from, int to, const char *name, const struct label *label, int depth,
+	if (fd < 0 || fsync(fd) < 0)
+		return sd_error_errno(err, errno, "cannot flush %s", name);
+	return 0;
+}
+
+static int copy_entry(const FTSENT *entry, int to, const char *name, const struct label *label,
         struct sd_error *err)
 {
-	_cleanup_close_ int below = -1, made = -1;
-	struct stat st;
-	int r;
+	int r = 0;
 
-	if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return sd_error_errno(err, errno, "cannot look at %s", name);
-	if (S_ISREG(st.st_mode)) {
-		r = copy_file(from, to, name, &st, err);
-		return r < 0 ? r : tree_label(to, name, label, err);
-	}
-	if (!S_ISDIR(st.st_mode) || depth == 0)
+	switch (entry->fts_info) {
+	case FTS_D:
+		if (entry->fts_level > 0 && mkdirat(to, name, 0755) < 0)
+			r = sd_error_errno(err, errno, "cannot make %s", name);
+		break;
+	case FTS_F:
+		r = copy_file(entry->fts_path, to, name, entry->fts_statp->st_mode, err);
+		break;
+	case FTS_DP:
+		return flush(to, name, err);
+	default:
 		return sd_error_set(err, EINVAL, "%s is neither a file nor a directory", name);
-	if (mkdirat(to, name, 0755) < 0)
-		return sd_error_errno(err, errno, "cannot make %s", name);
-	r = tree_label(to, name, label, err);
-	if (r < 0)
-		return r;
-	below = openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	made = openat(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (below < 0 || made < 0)
-		return sd_error_errno(err, errno, "cannot open %s", name);
-	return copy_level(below, made, label, depth - 1, err);
-}
-
-static DIR *list(int fd)
-{
-	int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = again < 0 ? NULL : fdopendir(again);
-
-	if (!dir && again >= 0)
-		(void)close(again);
-	return dir;
-}
-
-/* The next entry but for . and .., NULL at the end. */
-static const char *next_name(DIR *dir)
-{
-	struct dirent *entry;
-
-	while ((entry = readdir(dir)))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			return entry->d_name;
-	return NULL;
-}
-
-static int copy_level(int from, int to, const struct label *label, int depth, struct sd_error *err)
-{
-	_cleanup_closedir_ DIR *dir = list(from);
-	const char *name;
-	int r;
-
-	if (!dir)
-		return sd_error_errno(err, errno, "cannot list a directory");
-	while ((name = next_name(dir))) {
-		r = copy_entry(from, to, name, label, depth, err);
-		if (r < 0)
-			return r;
 	}
-	if (fsync(to) < 0)
-		return sd_error_errno(err, errno, "cannot flush a directory");
-	return 0;
+	return r < 0 || entry->fts_level == 0 ? r : tree_label(to, name, label, err);
 }
 
 int tree_copy(int from, int to, const struct label *label, struct sd_error *err)
 {
-	return copy_level(from, to, label, DEEPEST, err);
+	char root[PATH_MAX];
+	_cleanup_(walk_end) FTS *fts = walk(from, ".", root, err);
+	int r = fts ? 0 : -err->code;
+
+	for (FTSENT *entry; r == 0 && (entry = fts_read(fts));) {
+		const char *name = entry->fts_path + strlen(root);
+
+		r = copy_entry(entry, to, *name ? name + 1 : ".", label, err);
+	}
+	return r;
 }
 
-static bool same_file(int wanted, int other, const char *name, const struct stat *st)
+static bool same_file(const FTSENT *entry, int other, const char *name)
 {
-	_cleanup_close_ int a = openat(wanted, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	_cleanup_close_ int a = open(entry->fts_path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	_cleanup_close_ int b = openat(other, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	char left[16384], right[sizeof(left)];
 	struct stat there;
 	ssize_t n;
 
-	if (a < 0 || b < 0 || fstat(b, &there) < 0 || there.st_size != st->st_size ||
-	        (there.st_mode & 0777) != (st->st_mode & 0755))
+	if (a < 0 || b < 0 || fstat(b, &there) < 0 || there.st_size != entry->fts_statp->st_size ||
+	        (there.st_mode & 0777) != (entry->fts_statp->st_mode & 0755))
 		return false;
 	while ((n = read(a, left, sizeof(left))) > 0)
 		if (read(b, right, sizeof(right)) != n || memcmp(left, right, (size_t)n) != 0)
@@ -210,53 +200,32 @@ static bool same_file(int wanted, int other, const char *name, const struct stat
 
 bool tree_has(int wanted, int other)
 {
-	_cleanup_closedir_ DIR *dir = list(wanted);
-	const char *name;
+	struct sd_error ignored = SD_ERROR_INIT;
+	char root[PATH_MAX];
+	_cleanup_(walk_end) FTS *fts = walk(wanted, ".", root, &ignored);
+	bool same = fts != NULL;
 
-	if (!dir)
-		return false;
-	while ((name = next_name(dir))) {
-		_cleanup_close_ int a = -1, b = -1;
-		struct stat st;
-
-		if (fstatat(wanted, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			return false;
-		if (S_ISREG(st.st_mode)) {
-			if (!same_file(wanted, other, name, &st))
-				return false;
-			continue;
-		}
-		a = openat(wanted, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		b = openat(other, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (a < 0 || b < 0 || !tree_has(a, b))
-			return false;
-	}
-	return true;
+	for (FTSENT *entry; same && (entry = fts_read(fts));)
+		if (entry->fts_info != FTS_D && entry->fts_info != FTS_DP)
+			same = same_file(entry, other, entry->fts_path + strlen(root) + 1);
+	return same;
 }
 
 int tree_remove(int dir_fd, const char *name, struct sd_error *err)
 {
-	_cleanup_closedir_ DIR *dir = NULL;
-	const char *entry;
-	int fd, r;
+	char root[PATH_MAX];
+	_cleanup_(walk_end) FTS *fts = NULL;
 
-	if (unlinkat(dir_fd, name, 0) == 0 || errno == ENOENT)
+	if (faccessat(dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
 		return 0;
-	if (errno != EISDIR && errno != EPERM)
-		return sd_error_errno(err, errno, "cannot remove %s", name);
-	fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir) {
-		if (fd >= 0)
-			(void)close(fd);
-		return sd_error_errno(err, errno, "cannot open %s", name);
+	fts = walk(dir_fd, name, root, err);
+	for (FTSENT *entry; fts && (entry = fts_read(fts));) {
+		bool is_dir = entry->fts_info == FTS_DP;
+
+		if (entry->fts_info != FTS_D &&
+		        unlinkat(AT_FDCWD, entry->fts_path, is_dir ? AT_REMOVEDIR : 0) < 0 &&
+		        errno != ENOENT)
+			return sd_error_errno(err, errno, "cannot remove %s", name);
 	}
-	while ((entry = next_name(dir))) {
-		r = tree_remove(fd, entry, err);
-		if (r < 0)
-			return r;
-	}
-	if (unlinkat(dir_fd, name, AT_REMOVEDIR) < 0)
-		return sd_error_errno(err, errno, "cannot remove %s", name);
-	return 0;
+	return fts ? 0 : -err->code;
 }

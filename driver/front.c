@@ -298,9 +298,11 @@ static int give_up(struct front *front, enum front_outcome outcome)
 /* For people. Returns whether it was asked for. */
 static bool explain(const struct front *front, int argc)
 {
-	if (argc == 2 && strcmp(front->arguments, "--version") == 0)
+	if (argc != 2 || !front->arguments)
+		return false;
+	if (strcmp(front->arguments, "--version") == 0)
 		print_own("Success", "solodisk " SD_VERSION);
-	else if (argc == 2 && strcmp(front->arguments, "--help") == 0)
+	else if (strcmp(front->arguments, "--help") == 0)
 		print_own("Success", "solodisk's FlexVolume driver, called by kubelet. " USAGE);
 	else
 		return false;

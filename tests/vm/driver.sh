@@ -18,7 +18,7 @@ install_driver() {
 		bare_root
 		bare_mounts
 		cp "$BUILD/tests/vm/bare" "$DRIVER"
-		ln -sfn "/bare$DRIVER_DIR/.config.json" "/bare$DRIVER_DIR/.worker" "$DRIVER_DIR/"
+		ln -sfn "/bare$DRIVER_DIR/.config.json" "$(dirname "$(readlink -f "/bare$DRIVER")")/.worker" "$DRIVER_DIR/"
 	else
 		cp "$BUILD/disk" "$BUILD/.worker" "$DRIVER_DIR/"
 	fi
