@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # "May I touch it?" for disks that are blank and yet not free, or cannot be read: mounts anywhere, raw
-# writers, loop devices, write-protected, read errors, no or a repeated WWID. By force neither.
+# writers, loop devices, write-protected, removable, zoned, read errors, no or a repeated WWID. By force
+# neither.
 #
 # vm: --disk scsi,name=a,size=64M --disk nvme,name=b,size=64M --disk scsi,name=ro,size=64M,ro=on
 # vm: --disk scsi,name=path1,size=64M,wwn=0x5000c50000000777,serial=T --disk scsi,name=path2,size=64M,wwn=0x5000c50000000777,serial=T
@@ -25,6 +26,27 @@ dmsetup create paths --uuid mpath-35000c50000000777 --table "0 131072 multipath 
 never "two paths under multipath" "^sd[a-z] has the same WWID as another disk" path1
 dmsetup remove paths
 refused "a disk without WWID and serial number" "^vda has no WWID or serial number" nameless
+
+# simulated NAME REGEX PARAMETER...: a disk of the kernel's SCSI simulator is refused.
+simulated() {
+	local name=$1 regex=$2 node before wwid
+	shift 2
+	modprobe scsi_debug dev_size_mb=128 "$@"
+	eventually 20 sh -c 'lsblk -dnro NAME,MODEL | grep -q scsi_debug'
+	node=/dev/$(lsblk -dnro NAME,MODEL | sed -n 's/ scsi_debug.*//p')
+	wwid=$(wwid_of "$node")
+	before=$(sha256sum <"$node")
+	exits "$name: refused" 3 solodisk prepare "$node" --filesystem ext4 --yes
+	like "$name: says why" "$(<"$tests_output")" "$regex"
+	exits "$name: by force, too" 3 solodisk prepare "$node" --filesystem ext4 --yes --force --wwid "$wwid"
+	note_of "$node"
+	like "$name: list says the same" "$state: $shown" "^foreign: .*$regex"
+	is "$name: not a byte changed" "$(sha256sum <"$node")" "$before"
+	ok "$name: it goes" eventually 20 modprobe -r scsi_debug
+}
+modprobe sd_mod
+simulated "a removable disk" "is removable$" removable=1
+simulated "a zoned disk" "is zoned: it cannot be overwritten in place$" zbc=managed zone_size_mb=4
 
 # Read errors: what cannot be read is not blank.
 vm errors a on read
