@@ -118,8 +118,10 @@ static int open_volume(struct job *job, struct claim *claim, struct sd_error *er
 		        volume->disk.rotational, &mapping, &was_open, err);
 		if (r == 0)
 			r = hold_mapping(job, &mapping, err);
-		if (r < 0 || !mapping.reencrypting)
+		if (r < 0)
 			return r;
+		if (!mapping.reencrypting)
+			return sd_crypt_clear_layers(job->id, err);
 		r = clear_killed(job, claim, err);
 		if (r < 0)
 			return r;

@@ -179,6 +179,12 @@ int sd_crypt_reencrypt_finish(
 int sd_crypt_cut_off(const char *id, struct sd_error *err);
 
 /*
+ * Takes away what a re-encryption that was killed as it began left beside a volume's open mapping, at which
+ * libcryptsetup would stumble, and has the mapping go on with the table that it had.
+ */
+int sd_crypt_clear_layers(const char *id, struct sd_error *err);
+
+/*
  * Closes a mapping, and what a killed re-encryption left under it. -EBUSY: in use, never deferred. A
  * mapping that is not there: 0.
  */

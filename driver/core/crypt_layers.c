@@ -4,6 +4,7 @@
 #include "dm.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -98,15 +99,35 @@ int sd_crypt_layers_check(const char *id, const char *name, dev_t device, struct
 	return 1;
 }
 
-int sd_crypt_layers_remove(const char *id, const char *name, struct sd_error *err)
+int sd_crypt_layers_remove(const char *id, struct sd_error *err)
 {
 	struct layer layers[LAYERS] = { 0 };
-	int r = find_all(id, name, layers, err);
+	char name[SD_MAPPING_NAME_SIZE];
+	int r;
 
+	sd_id_mapping_name(id, name);
+	r = find_all(id, name, layers, err);
 	for (size_t i = 0; r == 0 && i < LAYERS; i++)
 		if (layers[i].exists)
 			r = sd_dm_remove(layers[i].name, REMOVE_RETRY_MS, err);
 	return r;
+}
+
+int sd_crypt_clear_layers(const char *id, struct sd_error *err)
+{
+	struct layer layers[LAYERS] = { 0 };
+	char name[SD_MAPPING_NAME_SIZE];
+	bool any = false;
+	int r;
+
+	sd_id_mapping_name(id, name);
+	r = find_all(id, name, layers, err);
+	for (size_t i = 0; i < LAYERS; i++)
+		any = any || layers[i].exists;
+	if (r < 0 || !any)
+		return r;
+	r = sd_dm_restore(name, err);
+	return r < 0 ? r : sd_crypt_layers_remove(id, err);
 }
 
 int sd_crypt_cut_off(const char *id, struct sd_error *err)

@@ -179,15 +179,11 @@ int sd_crypt_find(const char *id, dev_t devno, struct sd_mapping *ret, struct sd
 
 int sd_crypt_close(const char *id, struct sd_error *err)
 {
-	char name[SD_MAPPING_NAME_SIZE];
 	struct sd_mapping mapping;
 	int r;
 
 	r = sd_crypt_find(id, 0, &mapping, err);
 	if (r > 0)
 		r = sd_dm_remove(mapping.name, CLOSE_RETRY_MS, err);
-	if (r < 0)
-		return r;
-	sd_id_mapping_name(id, name);
-	return sd_crypt_layers_remove(id, name, err);
+	return r < 0 ? r : sd_crypt_layers_remove(id, err);
 }

@@ -49,4 +49,4 @@ void sd_crypt_dm_uuid(char *buf, size_t size, const char *type, const char *id);
 int sd_crypt_layers_check(const char *id, const char *name, dev_t device, struct sd_error *err);
 
 /* Removes them. -EBUSY: in use. */
-int sd_crypt_layers_remove(const char *id, const char *name, struct sd_error *err);
+int sd_crypt_layers_remove(const char *id, struct sd_error *err);

@@ -130,6 +130,21 @@ int sd_dm_resume(const char *name, struct sd_error *err)
 	return r < 0 ? sd_error_errno(err, -r, "cannot resume the mapping %s", name) : 0;
 }
 
+int sd_dm_restore(const char *name, struct sd_error *err)
+{
+	_cleanup_close_ int control = -1;
+	struct request request;
+	int r;
+
+	control = open_control(err);
+	if (control < 0)
+		return control;
+	r = ask(control, DM_TABLE_CLEAR, name, &request);
+	if (r < 0)
+		return sd_error_errno(err, -r, "cannot put the mapping %s right", name);
+	return sd_dm_resume(name, err);
+}
+
 int sd_dm_fail(const char *name, dev_t devno, struct sd_error *err)
 {
 	struct {

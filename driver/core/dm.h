@@ -40,6 +40,9 @@ int sd_dm_fail(const char *name, dev_t devno, struct sd_error *err);
 /* A suspended mapping works again; what waits goes on. */
 int sd_dm_resume(const char *name, struct sd_error *err);
 
+/* A mapping works on with the table that is in force; one that was only loaded is forgotten. */
+int sd_dm_restore(const char *name, struct sd_error *err);
+
 /*
  * Whether a systemd-udevd handles this process' devices. libdevmapper waits for its answer on a System
  * V semaphore, for ever: so it must run, and in our IPC namespace, the first one.

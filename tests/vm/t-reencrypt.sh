@@ -169,6 +169,19 @@ no_leftovers "and closed"
 succeeds "mount" mount "$target" "$one"
 ok "the data are there" cmp "$marker" "$target/marker"
 
+# Killed as it began: layers that the library made are there, and the mapping is about to be put on them
+mapping=solodisk-${id//-/}
+sectors=$(blockdev --getsz "/dev/mapper/$mapping")
+for layer in hotzone-forward overlay; do
+	dmsetup create "$mapping-$layer" --uuid "CRYPT-SUBDEV-${id//-/}-$mapping-$layer" \
+		--table "0 $sectors linear $part 32768"
+done
+dmsetup suspend "$mapping"
+dmsetup load "$mapping" --table "0 $sectors linear /dev/mapper/$mapping-overlay 0"
+ok "killed as it began, a pod in it: the same command goes on" timeout 120 solodisk reencrypt --key file:one nvme0n1
+is_clean "done"
+ok "the data are there" cmp "$marker" "$target/marker"
+
 # Killed while a pod uses it
 ok "at work, mounted" begin_slowly
 kill -KILL "$pid"
