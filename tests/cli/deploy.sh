@@ -126,7 +126,7 @@ is "go where they belong" "$(manifests objects other | jq -c 'select(.kind == "D
 	[.initContainers[0].command[2], .containers[0].image, .containers[0].command[3],
 	.containers[0].livenessProbe.exec.command[3], .nodeSelector.disks, .tolerations, .imagePullSecrets,
 	(.volumes[] | select(.name == "kubelet" or .name == "plugins").hostPath.path)]')" \
-	'["--plugin-dir=/opt/plugins","registry.example/solodisk:7","--listen=0.0.0.0:9095","0.0.0.0:9095","yes",'\
+	'["--plugin-dir=/opt/plugins","registry.example/solodisk:7","--listen=0.0.0.0:9095","--listen=0.0.0.0:9095","yes",'\
 '[{"operator":"Exists"}],[{"name":"pull"}],"/opt/plugins","/srv/kubelet"]'
 is "and all is in the release's namespace" \
 	"$(manifests objects other | jq -r '.metadata.namespace // .subjects[0].namespace // empty' | sort -u)" storage

@@ -5,7 +5,7 @@ imagePullPolicy: {{ .Values.image.pullPolicy }}
 
 {{- define "solodisk.probe" -}}
 exec:
-  command: [solodisk, agent, --probe{{ with .Values.listen }}, {{ . | quote }}{{ end }}]
+  command: [solodisk, agent, --probe{{ with .Values.listen }}, {{ printf "--listen=%s" . | quote }}{{ end }}]
 {{- end }}
 
 {{- /* The init container: a list of the root context and the plugin directory. */}}

@@ -34,6 +34,7 @@ class Guest:
         self.command = command
         self.disks = parse_disks(options.disk)
         self.kubernetes = ""
+        self.provided = {}
         self.boot = 0
         self.machine = None
         self.controls = None
@@ -66,7 +67,9 @@ class Guest:
         options = self.options
         options.accelerator = choose_accelerator(options.accelerator)
         if options.kubernetes:
-            self.kubernetes = _build_kubernetes(self.source)
+            self.kubernetes = _output(self.source / "tests/e2e/build-kubernetes")
+        for name, _, script in (words.partition("=") for words in options.provide):
+            self.provided[name] = _output(self.source / script)
         (directory / "guest" / "state").mkdir(parents=True, exist_ok=True)
         self.console = directory / "console.log"
         self.console.write_bytes(b"")
@@ -98,12 +101,13 @@ class Guest:
             "VM_STDIN": "1" if options.stdin else "", "VM_SHELL": "1" if options.shell else "",
             "TERM": os.environ.get("TERM", "dumb"),
         }
+        variables |= self.provided
         variables |= dict(setting.partition("=")[::2] for setting in options.env)
         job = "".join(f"{name}={shlex.quote(str(value))}\n" for name, value in variables.items())
         (directory / "guest" / "job").write_text(job, encoding="utf-8")
         visible = [self.source, variables["VM_BUILD"], variables["VM_KERNEL_MODULES"],
                    *(Path(path).absolute() for path in options.visible),
-                   *filter(None, [self.kubernetes])]
+                   *filter(None, [self.kubernetes]), *self.provided.values()]
         (directory / "guest" / "visible").write_text("".join(f"{path}\n" for path in visible),
                                                      encoding="utf-8")
         arguments = "set -- " + " ".join(map(shlex.quote, self.command)) + "\n"
@@ -243,13 +247,12 @@ class Guest:
                 print(f"vm: | {line}", file=sys.stderr)
 
 
-def _build_kubernetes(source):
-    """Where the tests' Kubernetes is; made by the first call."""
-    built = subprocess.run([source / "tests/e2e/build-kubernetes"], stdin=subprocess.DEVNULL,
-                           stdout=subprocess.PIPE, text=True, check=False)
-    if built.returncode:
-        raise HarnessError("no Kubernetes")
-    return built.stdout.strip()
+def _output(script):
+    """What a script prints that makes something for the guest, usually where it is."""
+    done = subprocess.run([script], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise HarnessError(f"{script} failed")
+    return done.stdout.strip()
 
 
 @contextlib.contextmanager
