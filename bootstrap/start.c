@@ -34,6 +34,8 @@ int main(int argc, char **argv)
 	/* OpenSSL's modules would be the host's. Its settings stay: they are the admin's. */
 	(void)snprintf(modules, sizeof(modules), "%s/tool", dir);
 	(void)setenv("OPENSSL_MODULES", modules, 1);
+	(void)unsetenv("LD_PRELOAD"); /* libraries of the host, or of who knows whom */
+	(void)unsetenv("LD_AUDIT");
 	memcpy(words, head, sizeof(head));
 	for (int i = 1; i < argc; i++)
 		words[SD_ARRAY_SIZE(head) + (size_t)i - 1] = argv[i];

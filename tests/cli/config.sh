@@ -131,7 +131,8 @@ cat >"$ROOT/etc/solodisk/config.json" <<'END'
 {"pools": [{"name": "fast", "storageClass": "c", "filesystem": "ext4", "encryption": "luks2",
   "key": "secret:k", "secretRef": {"name": "n", "namespace": "s"},
   "disks": [{"serial": ["FAST?"], "maxSize": "64Mi"}]},
- {"name": "rest", "storageClass": "d", "filesystem": "ext4", "disks": [{"serial": ["OTHER"]}]}]}
+ {"name": "rest", "storageClass": "d", "filesystem": "ext4", "disks": [{"serial": ["OTHER"]}],
+  "prepare": "automatic"}]}
 END
 chmod 644 "$ROOT/etc/solodisk/config.json"
 output tool plan --json
@@ -151,6 +152,13 @@ nvme2n1: no pool matches it (not \"fast\": it is larger than 64M)"
 output tool plan --pool rest
 like "one pool alone" "$out" "nvme0n1 .*blank +fast +it belongs to pool \"fast\""
 like "of that one it is" "$out" "nvme3n1 .*prepare ext4 +rest +blank, may be prepared"
+output tool plan --automatic
+like "without a person: not of a pool that wants one" "$out" "nvme0n1 .*blank +fast +its pool \"fast\" is prepared by a person"
+is "of the others" "$(tool plan --automatic --json | jq -r '.disks[] | .pool + " " + .disk.wwid')" "rest eui.04"
+sed -n '/content: |/,/^runcmd/s/^      //p' "$SRC/bootstrap/examples/cloud-init.yaml" >"$TMP/cloud-init.json"
+ok "the configuration in the example for cloud-init is valid" tool plan --automatic --config "$TMP/cloud-init.json"
+ok "and is one" jq -e '.pools[0].prepare == "automatic"' "$TMP/cloud-init.json"
+ok "and its script is one" bash -n <(sed -n '/^  - |/,$s/^    //p' "$SRC/bootstrap/examples/cloud-init.yaml")
 output tool plan eui.01
 like "a disk that is not named" "$out" "nvme3n1 .*it may be prepared, but is not named"
 exits "no such pool" 3 tool plan --pool slow
@@ -171,6 +179,7 @@ is "one that is too small is refused" "$status" 3
 like "and why" "$err" "solodisk: nvme0n1: the disk has 64 MiB, xfs needs"
 exits "without a disk" 2 tool plan --filesystem xfs
 exits "a key in the plan" 2 tool plan --filesystem ext4 --encrypt luks2 --key-file - nvme0n1
+exits "automatic pools and a filesystem" 2 tool plan --filesystem xfs --automatic nvme0n1
 exits "pools and a filesystem" 2 tool plan --filesystem xfs --pool fast nvme0n1
 exits "a key of no known form" 2 tool plan --filesystem ext4 --encrypt luks2 --key token nvme0n1
 exits "a recorded tree is only for looking" 2 tool apply "$TMP/plan"

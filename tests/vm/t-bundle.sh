@@ -26,6 +26,25 @@ echo '{"attach": true}' >"/bare$DRIVER_DIR/.config.json"
 bare init
 like "and it read its configuration" "$answer" '"attach":true'
 
+# SELinux: what is made has the label of the directory that it is made in. Any kernel keeps such an attribute.
+mkdir -p /tmp/labelled/plugins
+labels() {
+	python3 - "$@" <<-'END'
+		import os, sys
+		if sys.argv[1] == "set":
+		    os.setxattr(sys.argv[2], "security.selinux", b"system_u:object_r:bin_t:s0\0")
+		else:
+		    names = [os.path.join(top, name) for top, dirs, files in os.walk(sys.argv[2]) for name in dirs + files]
+		    found = {os.getxattr(name, "security.selinux", follow_symlinks=False) for name in names
+		             if "security.selinux" in os.listxattr(name, follow_symlinks=False) or print("none:", name)}
+		    print(len(names) > 20, *found)
+	END
+}
+labels set /tmp/labelled/plugins
+ok "install into a labelled directory" "$BUNDLE/solodisk" install --root /tmp/labelled --plugin-dir /plugins
+ok "and again" "$BUNDLE/solodisk" install --root /tmp/labelled --plugin-dir /plugins
+is "labels all that it makes" "$(labels get /tmp/labelled/plugins)" "True b'system_u:object_r:bin_t:s0\x00'"
+
 install_driver false
 cp -a "$BUNDLE" /bare/solodisk
 solodisk() {

@@ -96,6 +96,7 @@ class Guest:
             "VM_KERNEL_MODULES": kernel.ensure_kernel().modules,
             "VM_DISK_COUNT": sum(disk.plugged or disk.is_pci for disk in self.disks),
             "VM_ABSENT": " ".join(absent), "VM_UDEV": "1" if options.udev else "",
+            "VM_SYSTEMD": "1" if options.systemd else "",
             "VM_MERGE": "1" if options.merge else "", "VM_KEEP": "1" if options.keep else "",
             "KUBERNETES": self.kubernetes,
             "VM_STDIN": "1" if options.stdin else "", "VM_SHELL": "1" if options.shell else "",
