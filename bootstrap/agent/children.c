@@ -159,13 +159,12 @@ int children_start(uv_loop_t *loop, struct children *ret, struct sd_error *err)
 
 static int listen_to(struct child *child, unsigned seconds)
 {
-	int r = uv_timer_init(child->children->loop, &child->timer);
+	int r = uv_poll_init(child->children->loop, &child->news, child->process.fd);
 
-	child->news.data = child->timer.data = child;
-	if (r == 0)
-		r = uv_poll_init(child->children->loop, &child->news, child->process.fd);
 	if (r < 0)
 		return r;
+	(void)uv_timer_init(child->children->loop, &child->timer); /* never fails */
+	child->news.data = child->timer.data = child;
 	child->open_handles = 2;
 	r = uv_poll_start(&child->news, UV_READABLE, on_news);
 	if (r == 0 && seconds)

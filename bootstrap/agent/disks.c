@@ -24,9 +24,8 @@ struct pv_note *disks_note(struct disks *disks, const char *name)
 		return NULL;
 	disks->notes = more;
 	more += disks->n_notes;
-	*more = (struct pv_note){ .name = strdup(name) };
-	if (!more->name)
-		return NULL;
+	*more = (struct pv_note){ 0 };
+	(void)snprintf(more->name, sizeof(more->name), "%s", name);
 	disks->n_notes++;
 	return more;
 }
@@ -36,7 +35,6 @@ static void forget_note(struct disks *disks, const char *name)
 	for (size_t i = 0; i < disks->n_notes; i++) {
 		if (strcmp(disks->notes[i].name, name) != 0 || disks->notes[i].is_busy)
 			continue;
-		free(disks->notes[i].name);
 		disks->notes[i] = disks->notes[--disks->n_notes];
 		return;
 	}
@@ -176,7 +174,7 @@ static void fill_pvs(struct disks *disks, const struct world *world, struct reco
 	uint64_t now = uv_now(&disks->agent->loop);
 
 	for (size_t i = 0; i < pvs->n; i++) {
-		struct pv_note *note = disks_note(disks, pvs->pv[i].name);
+		struct pv_note *note = pvs->pv[i].id[0] ? disks_note(disks, pvs->pv[i].name) : NULL;
 
 		ret[i] = (struct reconcile_pv){ .pv = &pvs->pv[i], .is_busy = !note };
 		if (!note)
@@ -190,19 +188,26 @@ static void fill_pvs(struct disks *disks, const struct world *world, struct reco
 	}
 }
 
+struct pv_name {
+	char text[SD_PV_NAME_SIZE]; /* "": not one of a disk, for which nothing is done here */
+};
+
 /*
  * The actions point to PersistentVolumes by index, and each request that ends at once may change the list:
  * so none is begun whose object is not the same any more.
  */
-static void act(struct disks *disks, const struct actions *actions, char *const *names)
+static void act(struct disks *disks, const struct actions *actions, const struct pv_name *names)
 {
 	struct agent *agent = disks->agent;
+
+	bool is_whole = scan_is_settled(&disks->scan); /* before any work begins */
 
 	conditions_begin(&disks->conditions);
 	for (size_t i = 0; i < actions->n; i++) {
 		const struct action *action = &actions->action[i];
-		const struct pv_view *pv =
-		        action->pv == NONE ? NULL : pvs_by_name(&agent->pvs, names[action->pv]);
+		const struct pv_view *pv = action->pv == NONE
+		        ? NULL
+		        : pvs_by_name(&agent->pvs, names[action->pv].text);
 		struct slot *slot = action->disk == NONE ? NULL : disks->scan.slots[action->disk];
 
 		if (action->pv != NONE && !pv)
@@ -213,28 +218,17 @@ static void act(struct disks *disks, const struct actions *actions, char *const 
 		else
 			work_begin(disks, action, slot, pv);
 	}
-	conditions_end(&disks->conditions);
+	if (is_whole)
+		conditions_end(&disks->conditions);
+	else
+		conditions_keep(&disks->conditions);
 }
 
-static void free_names(char **names, size_t n)
+static void copy_names(const struct pvs *pvs, struct pv_name *ret)
 {
-	for (size_t i = 0; names && i < n; i++)
-		free(names[i]);
-	free(names);
-}
-
-static char **copy_names(const struct pvs *pvs)
-{
-	char **names = calloc(pvs->n + 1, sizeof(char *));
-
-	for (size_t i = 0; names && i < pvs->n; i++) {
-		names[i] = strdup(pvs->pv[i].name);
-		if (!names[i]) {
-			free_names(names, i);
-			return NULL;
-		}
-	}
-	return names;
+	for (size_t i = 0; i < pvs->n; i++)
+		if (pvs->pv[i].id[0])
+			sd_id_pv_name(pvs->pv[i].id, ret[i].text);
 }
 
 static void reconcile_disks(struct agent *agent)
@@ -243,7 +237,7 @@ static void reconcile_disks(struct agent *agent)
 	size_t n_pvs = agent->pvs.n;
 	_cleanup_free_ struct reconcile_disk *states = calloc(disks->scan.n + 1, sizeof(*states));
 	_cleanup_free_ struct reconcile_pv *objects = calloc(n_pvs + 1, sizeof(*objects));
-	char **names = copy_names(&agent->pvs);
+	_cleanup_free_ struct pv_name *names = calloc(n_pvs + 1, sizeof(*names));
 	struct world world = {
 		.config = &agent->settings.config,
 		.hostname = agent->node.hostname,
@@ -257,13 +251,13 @@ static void reconcile_disks(struct agent *agent)
 
 	/* A volume may be on two disks: nothing is decided before each was looked at. */
 	if (states && objects && names && scan_is_complete(&disks->scan)) {
+		copy_names(&agent->pvs, names);
 		fill_disks(disks, states);
 		fill_pvs(disks, &world, objects);
 		reconcile(&world, &actions);
 		act(disks, &actions, names);
 	}
 	actions_free(&actions);
-	free_names(names, n_pvs);
 }
 
 /* What is on its disk may be another state by now, which without udevd nobody would tell. */
@@ -332,8 +326,6 @@ static void free_disks(struct agent *agent)
 		free(work);
 	}
 	scan_free(&disks->scan);
-	for (size_t i = 0; i < disks->n_notes; i++)
-		free(disks->notes[i].name);
 	free(disks->notes);
 	conditions_clear(&disks->conditions);
 	free(disks);

@@ -13,7 +13,7 @@
 
 /* What the agent remembers of a PersistentVolume beside the object. */
 struct pv_note {
-	char *name;
+	char name[SD_PV_NAME_SIZE];
 	bool is_busy; /* a request for it is under way */
 	uint64_t rests_until, absent_since;
 	unsigned failures;

@@ -182,12 +182,19 @@ int pv_view_take(const sd_json *object, struct pv_view *ret, struct sd_error *er
 
 void pv_view_clear(struct pv_view *pv)
 {
-	char *const texts[] = { pv->name, pv->uid, pv->version, pv->wwid, pv->pool, pv->hostname,
-		pv->storage_class, pv->provisioner, pv->driver, pv->path, pv->claim,
-		pv->missing_since, pv->progress };
-
-	for (size_t i = 0; i < SD_ARRAY_SIZE(texts); i++)
-		free(texts[i]);
+	free(pv->name);
+	free(pv->uid);
+	free(pv->version);
+	free(pv->wwid);
+	free(pv->pool);
+	free(pv->hostname);
+	free(pv->storage_class);
+	free(pv->provisioner);
+	free(pv->driver);
+	free(pv->path);
+	free(pv->claim);
+	free(pv->missing_since);
+	free(pv->progress);
 	*pv = (struct pv_view){ 0 };
 }
 

@@ -24,17 +24,13 @@ struct at {
 
 static struct action *add(struct actions *actions, enum action_kind kind, size_t disk, size_t pv)
 {
-	struct action *more;
+	struct action *action;
 
-	if (actions->n >= ACTIONS_MAX)
+	if (!actions->action || actions->n >= ACTIONS_MAX)
 		return NULL;
-	more = realloc(actions->action, (actions->n + 1) * sizeof(*more));
-	if (!more)
-		return NULL;
-	actions->action = more;
-	more += actions->n++;
-	*more = (struct action){ .kind = kind, .disk = disk, .pv = pv };
-	return more;
+	action = &actions->action[actions->n++];
+	*action = (struct action){ .kind = kind, .disk = disk, .pv = pv };
+	return action;
 }
 
 static void say(struct actions *actions, size_t disk, size_t pv, enum severity severity,
@@ -469,7 +465,8 @@ static void decide_absent(const struct world *world, size_t i, struct actions *a
 
 void reconcile(const struct world *world, struct actions *ret)
 {
-	*ret = (struct actions){ 0 };
+	/* Pages that are not touched cost nothing. */
+	*ret = (struct actions){ .action = calloc(ACTIONS_MAX, sizeof(struct action)) };
 	for (size_t i = 0; i < world->n_disks; i++) {
 		struct at at = {
 			.world = world,

@@ -210,6 +210,12 @@ void conditions_end(struct conditions *conditions)
 	conditions->n = n;
 }
 
+void conditions_keep(struct conditions *conditions)
+{
+	for (size_t i = 0; i < conditions->n; i++)
+		conditions->is_found[i] = true;
+}
+
 void conditions_clear(struct conditions *conditions)
 {
 	free(conditions->known);

@@ -45,4 +45,6 @@ void conditions_find(struct conditions *conditions, struct report *report, const
         enum severity severity, const char *reason, const char *fmt, ...)
         __attribute__((format(printf, 6, 7)));
 void conditions_end(struct conditions *conditions);
+/* Instead of that, when not everything was looked at: what was not found is not forgotten. */
+void conditions_keep(struct conditions *conditions);
 void conditions_clear(struct conditions *conditions);

@@ -21,6 +21,14 @@ bool scan_is_complete(const struct scan *scan)
 	return true;
 }
 
+bool scan_is_settled(const struct scan *scan)
+{
+	for (size_t i = 0; i < scan->n; i++)
+		if (!slot_is_settled(scan->slots[i]))
+			return false;
+	return true;
+}
+
 struct slot *scan_by_id(const struct scan *scan, const char *id)
 {
 	for (size_t i = 0; i < scan->n; i++) {

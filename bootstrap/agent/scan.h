@@ -48,6 +48,8 @@ void scan_refresh(struct scan *scan, const char *name);
 void scan_go_on(struct scan *scan);
 /* Whether every disk was looked at once. */
 bool scan_is_complete(const struct scan *scan);
+/* Whether what is in view of each counts now. */
+bool scan_is_settled(const struct scan *scan);
 /* What is in view counts now: no look is due or under way, and no child works on it. */
 bool slot_is_settled(const struct slot *slot);
 struct slot *scan_by_id(const struct scan *scan, const char *id); /* NULL; the first of several */
