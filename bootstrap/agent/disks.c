@@ -151,6 +151,15 @@ static uint64_t absent_s(struct disks *disks, const struct world *world, const s
 	return note->absent_since ? (now - note->absent_since) / 1000 + 1 : 0;
 }
 
+/* A wake that was asked for earlier may have been an earlier one's. */
+static void wake_after(struct agent *agent, uint64_t then)
+{
+	uint64_t now = uv_now(&agent->loop);
+
+	if (then > now)
+		agent_wake_in(agent, then - now);
+}
+
 static void fill_disks(const struct disks *disks, struct reconcile_disk *ret)
 {
 	uint64_t now = uv_now(&disks->agent->loop);
@@ -165,6 +174,7 @@ static void fill_disks(const struct disks *disks, struct reconcile_disk *ret)
 			.failure = slot->failure,
 			.elsewhere = slot->elsewhere,
 		};
+		wake_after(disks->agent, slot->rests_until);
 	}
 }
 
@@ -180,6 +190,7 @@ static void fill_pvs(struct disks *disks, const struct world *world, struct reco
 		if (!note)
 			continue;
 		ret[i].is_busy = note->is_busy || note->rests_until > now;
+		wake_after(disks->agent, note->rests_until);
 		if (reconcile_is_ours(&pvs->pv[i], world->hostname))
 			ret[i].absent_s = absent_s(disks, world, &pvs->pv[i], note);
 		if (note->absent_since && ret[i].absent_s < world->missing_after_s)

@@ -104,8 +104,9 @@ bool reconcile_is_absent(const struct world *world, const struct pv_view *pv)
 	for (size_t i = 0; i < world->n_disks; i++) {
 		const struct reconcile_disk *disk = &world->disks[i];
 
-		/* One that is being looked at, or worked on, may be the one. */
-		if (!disk->is_settled)
+		/* One that is being looked at, or worked on, may be the one, if it is its disk. */
+		if (!disk->is_settled &&
+		        (!pv->wwid || strcmp(pv->wwid, disk->view->disk.wwid) == 0))
 			return false;
 	}
 	return disk_by_id(world, pv->id) == NONE;
@@ -190,7 +191,7 @@ static void decide_blank(struct at *at)
 		return;
 	}
 	if (!at->pool) {
-		if (pools_matching(at->world->config->pools, at->world->config->n_pools, disk) > 1)
+		if (pools_matching(at->world->config->pools, at->world->config->n_pools, disk) > 0)
 			say(at->actions, at->disk, NONE, EVENT_WARNING, "PoolUnclear",
 			        "%s (%s): %s", disk->name, disk->wwid, at->why_no_pool);
 		return;
@@ -238,6 +239,7 @@ static void follow_size(struct at *at, size_t pv)
 	struct action *action;
 
 	if (at->view->grew) {
+		say_failure(at, NONE);
 		act_on_disk(at, ACT_GROW, pv);
 		return;
 	}
@@ -306,6 +308,7 @@ static void decide_ready(struct at *at)
 		        at->pool->filesystem);
 		return;
 	}
+	say_failure(at, NONE);
 	if (old != NONE)
 		delete_pv(at, old);
 	else
@@ -409,6 +412,12 @@ static void decide_disk(struct at *at)
 		return;
 	at->pool = pools_match(at->world->config->pools, at->world->config->n_pools, disk,
 	        at->why_no_pool, sizeof(at->why_no_pool));
+	if (at->pool && at->pool->mode == VOLUME_BLOCK) {
+		(void)snprintf(at->why_no_pool, sizeof(at->why_no_pool),
+		        "its pool \"%s\" is for block volumes, of which nothing is made yet",
+		        at->pool->name);
+		at->pool = NULL;
+	}
 	switch (at->view->kind) {
 	case SURVEY_BLANK:
 		decide_blank(at);

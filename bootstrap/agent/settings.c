@@ -62,7 +62,9 @@ void settings_look(struct settings *settings)
 	struct sd_error err = SD_ERROR_INIT;
 	bool was_bad = settings->fault.code != 0;
 
-	if (read_config(settings->path, &config, &err) < 0) {
+	/* A file that is gone is no empty one: what it said of released disks was meant. */
+	if (node_config_read(settings->path, &config, &err) < 0 &&
+	        (err.code != ENOENT || old.document.len > 0)) {
 		refuse(settings, &err);
 		return;
 	}

@@ -24,6 +24,7 @@ static struct pool_rule rules[] = {
 	{ .serial = { (const char *[]){ "secret" }, 1 } },
 	{ .serial = { (const char *[]){ "both" }, 1 } },
 	{ .serial = { (const char *[]){ "both" }, 1 } },
+	{ .serial = { (const char *[]){ "block" }, 1 } },
 };
 
 #define POOL(n, i, ...)                                                              \
@@ -39,6 +40,12 @@ static struct pool pools[] = {
 	POOL("secret", 3, .luks = true, .key = "secret:k", .secret_name = "s"),
 	POOL("both-1", 4, .luks = false),
 	POOL("both-2", 5, .luks = false),
+	{ .name = "block",
+	        .storage_class = "c",
+	        .rules = &rules[6],
+	        .n_rules = 1,
+	        .mode = VOLUME_BLOCK,
+	        .automatic = true },
 };
 
 enum pv_of { NO_PV, OF_1, OF_2, FOREIGN };
@@ -83,6 +90,8 @@ static const struct table_case cases[] = {
 	        .disk = { "auto", SURVEY_BLANK, .rests = true, .failure = "sector 7" },
 	        .expected = "say DiskFailed" },
 	{ "a disk of two pools is of none", .disk = { "both", SURVEY_BLANK },
+	        .expected = "say PoolUnclear" },
+	{ "nothing is made of a pool of block volumes", .disk = { "block", SURVEY_BLANK },
 	        .expected = "say PoolUnclear" },
 	{ "somebody else's disk is left, whatever the pool says", .disk = { "auto", SURVEY_TAKEN },
 	        .expected = "say DiskLeft" },
@@ -181,6 +190,10 @@ static const struct table_case cases[] = {
 	{ "nobody is missed while a disk is looked at",
 	        .disk = { "none", SURVEY_TAKEN, .unsettled = true },
 	        .pv = { ID_1, PV_BOUND, .absent_s = 60 }, .expected = "" },
+	{ "but work at another one hides nobody",
+	        .other = { "none", SURVEY_TAKEN, .unsettled = true },
+	        .pv = { ID_1, PV_BOUND, .absent_s = 60, .wwid = "wwid-9" },
+	        .expected = "say DiskMissing, missing" },
 	{ "and when it is back", VOLUME("manual", USED),
 	        .pv = { ID_1, PV_BOUND, .is_missing = true }, .expected = "found" },
 	{ "a volume that was erased by hand under a bound object",
