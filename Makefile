@@ -126,12 +126,12 @@ $(B)/tests/unit/%: tests/unit/%.c $(B)/libtool.a $(B)/libcore.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CPPFLAGS) -iquote bootstrap -iquote bootstrap/agent $(ALL_CFLAGS) -o $@ $(filter %.c %.a,$^) $(ALL_LDFLAGS) $(LIBS) -lcmocka
 
-# Test-only programs that call the core from a guest's shell.
+# Test-only programs that call the core, or a part of the node tool, from a guest's shell.
 TOOLS := $(patsubst tests/vm/%.c,$(B)/tests/vm/%,$(wildcard tests/vm/*.c))
-$(B)/tests/vm/%: tests/vm/%.c $(B)/libcore.a
+$(B)/tests/vm/%: tests/vm/%.c $(B)/libtool.a $(B)/libcore.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -pie -fPIE -o $@ $(filter %.c %.a,$^) $(ALL_LDFLAGS) $(LIBS)
+	$(Q)$(CC) $(CPPFLAGS) -iquote bootstrap -iquote bootstrap/agent $(ALL_CFLAGS) -pie -fPIE -o $@ $(filter %.c %.a,$^) $(ALL_LDFLAGS) $(LIBS)
 
 programs: all $(UNIT) $(TOOLS) deploy/chart/values.schema.json
 

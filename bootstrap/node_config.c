@@ -10,7 +10,6 @@
 #include <string.h>
 
 #define POOLS_MAX 64
-#define DIRECTORIES_MAX 64
 #define SCAN_SECONDS 300
 #define MISSING_SECONDS 180
 #define SECONDS_MAX 86400
@@ -55,10 +54,10 @@ static int take_directories(const struct place *at, void *object, struct sd_erro
 {
 	struct node_config *config = object;
 
-	config->directories = calloc(DIRECTORIES_MAX, sizeof(*config->directories));
+	config->directories = calloc(NODE_DIRECTORIES_MAX, sizeof(*config->directories));
 	if (!config->directories)
 		return sd_error_set(err, ENOMEM, "out of memory");
-	return place_array(at, DIRECTORIES_MAX, take_directory, config, err);
+	return place_array(at, NODE_DIRECTORIES_MAX, take_directory, config, err);
 }
 
 static int take_seconds(const struct place *at, uint64_t max, uint64_t *ret, struct sd_error *err)

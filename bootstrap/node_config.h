@@ -15,6 +15,8 @@
 /* Below the root prefix. */
 #define NODE_CONFIG_PATH "/etc/solodisk/config.json"
 
+#define NODE_DIRECTORIES_MAX 64
+
 struct node_config {
 	struct document document;
 	struct pool *pools;

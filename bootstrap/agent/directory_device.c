@@ -107,6 +107,17 @@ int directory_device_check(
 	return 0;
 }
 
+bool directory_devices_overlap(dev_t a, dev_t b)
+{
+	struct names one, other;
+
+	if (a == b)
+		return true;
+	if (find_names(a, &one) <= 0 || find_names(b, &other) <= 0)
+		return false;
+	return strcmp(one.own, other.disk) == 0 || strcmp(one.disk, other.own) == 0;
+}
+
 void directory_identity_of_filesystem(dev_t devno, char ret[DIRECTORY_IDENTITY_SIZE])
 {
 	_cleanup_close_ int fd = -1;

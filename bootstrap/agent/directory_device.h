@@ -6,6 +6,7 @@
 #include "error.h"
 #include "node_config.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /*
@@ -15,6 +16,9 @@
  */
 int directory_device_check(
         dev_t devno, const struct node_config *config, bool blank, struct sd_error *err);
+
+/* Whether two are the same, or one of them is a partition of the other. */
+bool directory_devices_overlap(dev_t a, dev_t b);
 
 #define DIRECTORY_IDENTITY_SIZE 320
 

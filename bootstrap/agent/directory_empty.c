@@ -215,7 +215,7 @@ static int leave(struct walk *walk, struct sd_error *err)
 		r = reopen(&done, top(walk));
 	if (r < 0)
 		(void)failed(walk, done.name, -r, "it was moved while it was emptied", err);
-	else if (done.keep)
+	else if (done.keep || !done.name)
 		r = 0;
 	else if (unlinkat(dirfd(top(walk)->dir), done.name, AT_REMOVEDIR) == 0)
 		r = removed_one(walk, err);
