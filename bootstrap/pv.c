@@ -11,18 +11,6 @@ static const char *filled(const char *text)
 	return text && *text ? text : NULL;
 }
 
-/* When the Node is deleted, so is the PersistentVolume. */
-static sd_json *owner(struct pv_maker *maker, const struct pv *pv)
-{
-	sd_json *json = pv_object(maker);
-
-	pv_set_string(maker, json, "apiVersion", "v1");
-	pv_set_string(maker, json, "kind", "Node");
-	pv_set_string(maker, json, "name", pv->owner_name);
-	pv_set_string(maker, json, "uid", pv->owner_uid);
-	return json;
-}
-
 static sd_json *metadata(struct pv_maker *maker, const struct pv *pv)
 {
 	sd_json *json = pv_object(maker), *labels = pv_object(maker),
@@ -43,8 +31,7 @@ static sd_json *metadata(struct pv_maker *maker, const struct pv *pv)
 	pv_set_string(maker, annotations, "solodisk.io/serial", filled(pv->serial));
 	pv_set_string(maker, annotations, "solodisk.io/adopted", pv->adopted ? "true" : NULL);
 	pv_set(maker, json, "annotations", annotations);
-	if (pv->owner_name)
-		pv_set(maker, json, "ownerReferences", pv_list_of(maker, owner(maker, pv)));
+	pv_set_owner(maker, json, pv->owner_name, pv->owner_uid);
 	return json;
 }
 

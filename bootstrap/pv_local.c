@@ -61,6 +61,7 @@ static sd_json *metadata(struct pv_maker *maker, const struct pv_local *pv)
 	pv_set_string(maker, annotations, PV_CONTENT, pv->content[0] ? pv->content : NULL);
 	pv_set_string(maker, annotations, PV_SHARED, pv->shared ? "true" : NULL);
 	pv_set(maker, json, "annotations", annotations);
+	pv_set_owner(maker, json, pv->owner_name, pv->owner_uid);
 	return json;
 }
 

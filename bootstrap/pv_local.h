@@ -27,7 +27,8 @@ struct pv_local {
 	const char *hostname; /* the value of the node's label kubernetes.io/hostname */
 	const char *storage_class;
 	enum reclaim_policy reclaim;
-	const sd_json *labels; /* of the configuration; NULL: none */
+	const sd_json *labels;              /* of the configuration; NULL: none */
+	const char *owner_name, *owner_uid; /* the Node's, if it is to go with it; NULL: not */
 };
 
 /* Makes it. -ENOMEM. *ret is the caller's. */

@@ -54,3 +54,17 @@ sd_json *pv_node_affinity(struct pv_maker *maker, const char *node)
 	pv_set(maker, json, "required", required);
 	return json;
 }
+
+void pv_set_owner(struct pv_maker *maker, sd_json *metadata, const char *name, const char *uid)
+{
+	sd_json *json;
+
+	if (!name)
+		return;
+	json = pv_object(maker);
+	pv_set_string(maker, json, "apiVersion", "v1");
+	pv_set_string(maker, json, "kind", "Node");
+	pv_set_string(maker, json, "name", name);
+	pv_set_string(maker, json, "uid", uid);
+	pv_set(maker, metadata, "ownerReferences", pv_list_of(maker, json));
+}

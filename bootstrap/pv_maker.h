@@ -21,5 +21,8 @@ void pv_set_string(struct pv_maker *maker, sd_json *json, const char *key, const
 void pv_set_bytes(struct pv_maker *maker, sd_json *json, const char *key, uint64_t bytes);
 sd_json *pv_list_of(struct pv_maker *maker, sd_json *value); /* takes it over */
 
+/* When this Node is deleted, so is the object of this metadata; name NULL: it has no owner. */
+void pv_set_owner(struct pv_maker *maker, sd_json *metadata, const char *name, const char *uid);
+
 /* To the node whose label kubernetes.io/hostname has this value. */
 sd_json *pv_node_affinity(struct pv_maker *maker, const char *node);

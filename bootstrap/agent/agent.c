@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "agent.h"
 #include "cleanup.h"
+#include "directories.h"
 #include "disks.h"
 #include "log.h"
 #include "node.h"
@@ -16,6 +17,7 @@
 
 const struct source *const sources[] = {
 	&disks_source,
+	&directories_source,
 	NULL,
 };
 

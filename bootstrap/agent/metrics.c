@@ -39,6 +39,12 @@ static const struct family {
 	        { NULL, NULL }, { 0 } },
 	[METRIC_LAST_SCAN] = { "solodisk_last_scan_timestamp_seconds",
 	        "When all disks were looked at last.", GAUGE, { NULL, NULL }, { 0 } },
+	[METRIC_DIRECTORY_ENTRIES] = { "solodisk_directory_entries",
+	        "What is in the directories: good, refused, silent, or being cleaned.", GAUGE,
+	        { "directory", "state" }, { 0 } },
+	[METRIC_DIRECTORY_CHANGES] = { "solodisk_directory_changes_total",
+	        "PersistentVolumes of directories, by what was done about them.", COUNTER,
+	        { "change", NULL }, { 0 } },
 };
 
 struct sample {

@@ -21,6 +21,8 @@ enum metric {
 	METRIC_RECONCILE_SECONDS, /* histogram */
 	METRIC_CONFIG_OK,         /* gauge: 1, or 0: the newest configuration was refused */
 	METRIC_LAST_SCAN,         /* gauge: when all disks were looked at, seconds since 1970 */
+	METRIC_DIRECTORY_ENTRIES, /* gauge: directory, state */
+	METRIC_DIRECTORY_CHANGES, /* counter: what was done */
 	N_METRICS
 };
 
