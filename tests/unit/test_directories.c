@@ -356,7 +356,8 @@ static void until(bool (*is_so)(const char *), const char *what)
 		deliver();
 		(void)uv_run(&agent.loop, UV_RUN_ONCE);
 		if (uv_now(&agent.loop) > late)
-			fail_msg("it never was so: %s; %u events, the last: %s", what, n_events, n_events ? events[(n_events - 1) % 16] : "");
+			fail_msg("it never was so: %s; %u events, the last: %s", what, n_events,
+			        n_events ? events[(n_events - 1) % 16] : "");
 	}
 	deliver();
 	uv_close((uv_handle_t *)&tick, NULL);
