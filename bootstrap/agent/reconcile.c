@@ -450,7 +450,8 @@ static void decide_absent(const struct world *world, size_t i, struct actions *a
 	size_t disk = disk_by_wwid(world, pv->wwid);
 	const struct disk_view *view = disk == NONE ? NULL : world->disks[disk].view;
 
-	if (world->pvs[i].absent_s == 0 || world->pvs[i].absent_s < world->missing_after_s)
+	if (pv->is_going || world->pvs[i].absent_s == 0 ||
+	        world->pvs[i].absent_s < world->missing_after_s)
 		return;
 	if (view && (is_volume(view) || view->kind == SURVEY_BLANK)) {
 		if (!is_released(world, pv)) /* else it is the disk's to decide */

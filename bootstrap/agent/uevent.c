@@ -22,32 +22,35 @@ static const char *value_of(const char *message, size_t len, const char *key)
 	return NULL;
 }
 
-/* /devices/pci0000:00/.../block/sda/sda1: the component behind "block". */
-static bool disk_of_path(const char *path, char ret[UEVENT_NAME_SIZE])
+/*
+ * The disk's directory is the last one of the path, or the one before a partition's. Only SCSI and virtio
+ * have a "block" in front of it; NVMe has its controller.
+ */
+static bool disk_of_path(const char *path, bool is_partition, char ret[UEVENT_NAME_SIZE])
 {
-	const char *name = strstr(path, "/block/");
-	size_t len;
+	const char *end = path + strlen(path), *name;
 
-	if (!name)
+	if (is_partition)
+		end = memrchr(path, '/', (size_t)(end - path));
+	name = end ? memrchr(path, '/', (size_t)(end - path)) : NULL;
+	if (!name || end - name < 2 || end - name > UEVENT_NAME_SIZE)
 		return false;
-	name += strlen("/block/");
-	len = strcspn(name, "/");
-	if (len == 0 || len >= UEVENT_NAME_SIZE)
-		return false;
-	memcpy(ret, name, len);
-	ret[len] = '\0';
+	memcpy(ret, name + 1, (size_t)(end - name - 1));
+	ret[end - name - 1] = '\0';
 	return true;
 }
 
 bool uevent_parse(const char *message, size_t len, char ret[UEVENT_NAME_SIZE])
 {
-	const char *subsystem, *path;
+	const char *subsystem, *path, *type;
 
 	if (len == 0 || message[len - 1] != '\0' || !strchr(message, '@'))
 		return false; /* "libudev" and binary: udevd's own, not the kernel's */
 	subsystem = value_of(message, len, "SUBSYSTEM");
 	path = value_of(message, len, "DEVPATH");
-	return subsystem && path && strcmp(subsystem, "block") == 0 && disk_of_path(path, ret);
+	type = value_of(message, len, "DEVTYPE");
+	return subsystem && path && type && strcmp(subsystem, "block") == 0 &&
+	        disk_of_path(path, strcmp(type, "partition") == 0, ret);
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)

@@ -182,21 +182,27 @@ static void test_uevent(void **state)
 	} events[] = {
 #define EVENT(text) text, sizeof(text)
 		{ EVENT("add@/devices/pci0/0000:00:04.0/nvme/nvme0/nvme0n1\0ACTION=add\0"
-		        "DEVPATH=/devices/pci0/block/nvme0n1\0SUBSYSTEM=block\0DEVTYPE=disk"),
+		        "DEVPATH=/devices/pci0/nvme/nvme0/nvme0n1\0SUBSYSTEM=block\0DEVTYPE=disk"),
 		        "nvme0n1" },
 		{ EVENT("change@/devices/x/block/sda/sda1\0ACTION=change\0"
 		        "DEVPATH=/devices/x/block/sda/sda1\0SUBSYSTEM=block\0DEVTYPE=partition"),
 		        "sda" },
+		{ EVENT("add@/devices/pci0/nvme/nvme3/nvme3n1/nvme3n1p1\0SUBSYSTEM=block\0"
+		        "DEVPATH=/devices/pci0/nvme/nvme3/nvme3n1/nvme3n1p1\0DEVTYPE=partition"),
+		        "nvme3n1" },
 		{ EVENT("add@/devices/virtual/block/dm-0\0DEVPATH=/devices/virtual/block/dm-0\0"
-		        "SUBSYSTEM=block"),
+		        "DEVTYPE=disk\0SUBSYSTEM=block"),
 		        "dm-0" },
 		{ EVENT("add@/devices/x/net/eth0\0DEVPATH=/devices/x/net/eth0\0SUBSYSTEM=net"),
 		        NULL },
-		{ EVENT("add@/devices/block\0DEVPATH=/devices/block\0SUBSYSTEM=block"), NULL },
-		{ EVENT("add@/x\0DEVPATH=/devices/x/block/\0SUBSYSTEM=block"), NULL },
+		{ EVENT("add@/x\0DEVPATH=/devices/x/block/\0SUBSYSTEM=block\0DEVTYPE=disk"), NULL },
+		{ EVENT("add@/x\0DEVPATH=sda\0SUBSYSTEM=block\0DEVTYPE=disk"), NULL },
+		{ EVENT("add@/x\0DEVPATH=/sda\0SUBSYSTEM=block\0DEVTYPE=partition"), NULL },
+		{ EVENT("add@/x\0DEVPATH=\0SUBSYSTEM=block\0DEVTYPE=partition"), NULL },
+		{ EVENT("add@/x\0DEVPATH=/x/sda\0SUBSYSTEM=block"), NULL },
 		{ EVENT("add@/x\0SUBSYSTEM=block"), NULL },
 		{ EVENT("libudev\0SUBSYSTEM=block\0DEVPATH=/devices/x/block/sda"), NULL },
-		{ EVENT("add@/x\0SUBSYSTEM=block\0DEVPATH=/x/block/"
+		{ EVENT("add@/x\0SUBSYSTEM=block\0DEVTYPE=disk\0DEVPATH=/x/block/"
 		        "a-name-that-is-longer-than-any-the-kernel-gives"),
 		        NULL },
 		{ "add@/x\0SUBSYSTEM=block\0DEVPATH=/x/block/sda", 30, NULL }, /* cut off */

@@ -194,6 +194,8 @@ static const struct table_case cases[] = {
 	        .other = { "none", SURVEY_TAKEN, .unsettled = true },
 	        .pv = { ID_1, PV_BOUND, .absent_s = 60, .wwid = "wwid-9" },
 	        .expected = "say DiskMissing, missing" },
+	{ "nor is one missed whose object is being deleted",
+	        .pv = { ID_1, PV_RELEASED, .is_going = true, .absent_s = 60 }, .expected = "" },
 	{ "and when it is back", VOLUME("manual", USED),
 	        .pv = { ID_1, PV_BOUND, .is_missing = true }, .expected = "found" },
 	{ "a volume that was erased by hand under a bound object",
