@@ -52,6 +52,7 @@ static bool tell_works(struct api_watch *watch)
 	if (!watch->is_failing)
 		return true;
 	watch->is_failing = false;
+	/* cppcheck-suppress autoVariables ; TELL takes it out again */
 	return TELL(watch, watch->listener.failing(watch->listener.data, NULL));
 }
 
@@ -244,11 +245,13 @@ static int take_line(struct api_watch *watch, const char *line, size_t len, stru
 	r = take_version(watch, object, err);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < SD_ARRAY_SIZE(names); i++)
+	for (size_t i = 0; i < SD_ARRAY_SIZE(names); i++) {
 		if (strcmp(type, names[i]) == 0)
+			/* cppcheck-suppress autoVariables ; TELL takes it out again */
 			return !TELL(watch,
 			        watch->listener.changed(
 			                watch->listener.data, (enum api_change)i, object));
+	}
 	return 0; /* a bookmark */
 }
 

@@ -13,7 +13,7 @@ unset KUBECONFIG NODE_NAME KUBERNETES_SERVICE_HOST
 # One disk with a used volume.
 sys=$ROOT/sys/block/nvme7n1
 mkdir -p "$sys"/{queue,device,holders,nvme7n1p1/holders} "$ROOT"/{sys/class/block,sys/dev/block,dev,proc/self,run}
-: >"$ROOT/proc/self/mountinfo" >"$ROOT/proc/swaps"
+touch "$ROOT/proc/self/mountinfo" "$ROOT/proc/swaps"
 write() {
 	printf '%s\n' "$2" >"$sys/$1"
 }
