@@ -72,7 +72,7 @@ mounts() {
 }
 before=$(mounts)
 old=$(readlink "/bare$DRIVER_DIR/disk")
-strace -f -qq -o /tmp/slow -e trace=flock -e inject=flock:delay_enter=8000000:when=1 \
+strace -f -qq -o /tmp/slow -e trace=flock -e inject=flock:delay_enter=12000000:when=1 \
 	"$DRIVER" mount "$(pod 3)" "$(options "$plain" pv)" >/tmp/slow-answer 2>&1 &
 ok "a call is under way" eventually 60 grep -qs flock /tmp/slow
 worker_of() {
@@ -81,7 +81,8 @@ worker_of() {
 like "of the old version" "$(worker_of)" "^$DRIVER_DIR/${old%/disk}/.worker"
 ok "the upgrade" "$BUNDLE/solodisk" install --root /bare --plugin-dir "$PLUGINS" --from $new
 is "kubelet calls the new one" "$(readlink "/bare$DRIVER_DIR/disk")" .v/9.9.9/disk
-is "nothing was unmounted or mounted again" "$(mounts)" "$before"
+# On a busy machine the call may be through by now.
+is "nothing was unmounted or mounted again" "$(mounts | grep -vF "$(pod 3)")" "$before"
 not_ok "and uninstall is refused" "$BUNDLE/solodisk" uninstall --root /bare --plugin-dir "$PLUGINS"
 wait
 like "the call that was under way has succeeded" "$(cat /tmp/slow-answer)" '"Success"'
