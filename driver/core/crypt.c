@@ -271,6 +271,28 @@ static uint32_t open_flags(bool rotational)
 	                CRYPT_ACTIVATE_ALLOW_DISCARDS;
 }
 
+/* The same; where it is a re-encryption's unfinished end that keeps the key out, that is put right first. */
+static int activate_settled(struct sd_crypt_handle *handle, const char *device, const char *id,
+        const struct sd_mapping *mapping, const char *name, const struct sd_key *key,
+        uint32_t flags, struct sd_error *err)
+{
+	int r = activate(handle, device, name, key, flags, err);
+	int settled;
+
+	if (r != -EPERM ||
+	        handle->lib->crypt_reencrypt_status(handle->cd, NULL) == CRYPT_REENCRYPT_NONE)
+		return r;
+	settled = sd_crypt_settle(handle, device, key, mapping, err);
+	if (settled <= 0)
+		return settled < 0 ? settled : r;
+	sd_error_clear(err);
+	sd_log(LOG_NOTICE, "%s: the re-encryption of volume %s had been cut off as it ended",
+	        device, id);
+	sd_crypt_handle_free(handle);
+	r = sd_crypt_handle_load(device, id, handle, err);
+	return r < 0 ? r : activate(handle, device, name, key, flags, err);
+}
+
 int sd_crypt_open(const char *device, dev_t devno, const char *id, const struct sd_key *key,
         bool rotational, struct sd_mapping *ret, bool *ret_was_open, struct sd_error *err)
 {
@@ -287,7 +309,7 @@ int sd_crypt_open(const char *device, dev_t devno, const char *id, const struct 
 		return r;
 	if (found > 0) {
 		/* That it is open for somebody is no right to it: the key is asked for all the same. */
-		r = activate(&handle, device, NULL, key, 0, err);
+		r = activate_settled(&handle, device, id, &open, NULL, key, 0, err);
 		if (r < 0)
 			return r;
 		*ret = open;
@@ -295,7 +317,7 @@ int sd_crypt_open(const char *device, dev_t devno, const char *id, const struct 
 		return 0;
 	}
 	sd_id_mapping_name(id, name);
-	r = activate(&handle, device, name, key, open_flags(rotational), err);
+	r = activate_settled(&handle, device, id, NULL, name, key, open_flags(rotational), err);
 	if (r < 0)
 		return r;
 	r = sd_crypt_find(id, devno, ret, err);

@@ -42,6 +42,20 @@ static int overwrite(int fd, uint64_t offset, unsigned char *written, unsigned c
 	return memcmp(written, read_back, CHUNK) == 0 ? 0 : -EBADMSG;
 }
 
+int sd_crypt_overwrite(
+        int fd, const char *device, uint64_t offset, uint64_t size, struct sd_error *err)
+{
+	_cleanup_free_ unsigned char *buf = aligned_alloc(ALIGNMENT, size);
+
+	if (!buf || size > SD_CRYPT_DATA_OFFSET || offset > SD_CRYPT_DATA_OFFSET - size ||
+	        fill_random(buf, size) < 0)
+		return sd_error_set(err, EIO, "cannot overwrite an old keyslot on %s", device);
+	if (pwrite(fd, buf, size, (off_t)offset) != (ssize_t)size || fdatasync(fd) < 0)
+		return sd_error_errno(
+		        err, errno ? errno : EIO, "cannot overwrite an old keyslot on %s", device);
+	return 0;
+}
+
 int sd_crypt_erase(const char *device, uint64_t *ret_bytes, struct sd_error *err)
 {
 	_cleanup_free_ unsigned char *buf = NULL;

@@ -22,7 +22,8 @@
 	f(crypt_header_backup) f(crypt_header_restore) f(crypt_reencrypt_run)           \
 	f(crypt_reencrypt_init_by_passphrase) f(crypt_keyslot_add_by_key)              \
 	f(crypt_get_volume_key_size) f(crypt_get_sector_size) f(crypt_token_json_get)  \
-	f(crypt_token_external_path) f(crypt_keyslot_get_pbkdf)
+	f(crypt_token_external_path) f(crypt_keyslot_get_pbkdf)            \
+	f(crypt_volume_key_get)
 /* clang-format on */
 
 struct sd_cryptsetup {

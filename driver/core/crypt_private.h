@@ -50,3 +50,16 @@ int sd_crypt_layers_check(const char *id, const char *name, dev_t device, struct
 
 /* Removes them. -EBUSY: in use. */
 int sd_crypt_layers_remove(const char *id, struct sd_error *err);
+
+/* Overwrites a keyslot's area with random bytes, once, and flushes; fd is open with O_DIRECT. */
+int sd_crypt_overwrite(
+        int fd, const char *device, uint64_t offset, uint64_t size, struct sd_error *err);
+
+/*
+ * Ends a re-encryption that was cut off when all data were done, but not the header's last change; mapping:
+ * the volume's, if somebody else may be at work with it. Returns 1: done, load it anew; 0: it is not
+ * that, or the key opens nothing, and nothing was written; -EBUSY: the process that re-encrypts is
+ * about to do it.
+ */
+int sd_crypt_settle(const struct sd_crypt_handle *handle, const char *device,
+        const struct sd_key *key, const struct sd_mapping *mapping, struct sd_error *err);

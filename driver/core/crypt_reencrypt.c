@@ -181,6 +181,21 @@ static int start(const struct sd_crypt_handle *handle, const char *device, const
 	             : 0;
 }
 
+/* The library must not go on where all data are done: see sd_crypt_settle(). */
+static int load_settled(struct sd_crypt_handle *handle, const char *device, const char *id,
+        const struct sd_key *key, struct sd_error *err)
+{
+	int r = sd_crypt_handle_load(device, id, handle, err);
+
+	if (r < 0 || handle->lib->crypt_reencrypt_status(handle->cd, NULL) == CRYPT_REENCRYPT_NONE)
+		return r;
+	r = sd_crypt_settle(handle, device, key, NULL, err);
+	if (r <= 0)
+		return r;
+	sd_crypt_handle_free(handle);
+	return sd_crypt_handle_load(device, id, handle, err);
+}
+
 static int begin(struct sd_reencryption *reencryption, const char *device, const char *id,
         const struct sd_key *key, enum sd_kdf kdf, bool rotational, bool drop_others,
         enum sd_reencrypt_state *ret_state, struct sd_error *err)
@@ -188,7 +203,7 @@ static int begin(struct sd_reencryption *reencryption, const char *device, const
 	struct sd_crypt_handle *handle = &reencryption->handle;
 	int old_slot = -1, new_slot = -1, token, r;
 
-	r = sd_crypt_handle_load(device, id, handle, err);
+	r = load_settled(handle, device, id, key, err);
 	if (r == 0)
 		r = old_slot = find_keyslot(handle, device, key, err);
 	if (r < 0)

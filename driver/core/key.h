@@ -23,6 +23,9 @@ struct sd_key {
 		NULL, 0 \
 	}
 
+/* The SHA-256 of size bytes, 32 of them, by OpenSSL. */
+int sd_key_sha256(const void *data, size_t size, unsigned char *ret, struct sd_error *err);
+
 /* Protected memory of size bytes, zeroed; it may be more than SD_KEY_MAX_SIZE. */
 int sd_key_alloc(size_t size, struct sd_key *ret, struct sd_error *err);
 /* Copies size bytes into protected memory of its own. -EINVAL: more than SD_KEY_MAX_SIZE. */

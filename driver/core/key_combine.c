@@ -7,6 +7,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <openssl/core_names.h>
+#include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
 #include <string.h>
@@ -18,11 +19,29 @@
 #define FUNCTIONS(f)                                                                              \
 	f(EVP_KDF_fetch) f(EVP_KDF_free) f(EVP_KDF_CTX_new) f(EVP_KDF_CTX_free) f(EVP_KDF_derive) \
 	        f(OSSL_PARAM_construct_utf8_string) f(OSSL_PARAM_construct_octet_string)          \
-	                f(OSSL_PARAM_construct_end)
+	                f(OSSL_PARAM_construct_end) f(EVP_Q_digest)
 
 static struct {
 	FUNCTIONS(SD_LIBRARY_MEMBER)
 } crypto;
+
+static int load(struct sd_error *err)
+{
+	static const char *const names[] = { FUNCTIONS(SD_LIBRARY_NAME) };
+
+	return sd_library_load("libcrypto.so.3", names, SD_ARRAY_SIZE(names), &crypto, err);
+}
+
+int sd_key_sha256(const void *data, size_t size, unsigned char *ret, struct sd_error *err)
+{
+	int r = load(err);
+
+	if (r < 0)
+		return r;
+	return crypto.EVP_Q_digest(NULL, "SHA256", NULL, data, size, ret, NULL) == 1
+	        ? 0
+	        : sd_error_set(err, EIO, "OpenSSL has no SHA-256");
+}
 
 /* Length and bytes of one part: without the lengths ("ab", "c") and ("a", "bc") would be the same. */
 static unsigned char *append(unsigned char *p, const struct sd_key *key)
@@ -66,12 +85,11 @@ static int hkdf(const struct sd_key *input, struct sd_key *output, struct sd_err
 int sd_key_combine(const struct sd_key *first, const struct sd_key *second, struct sd_key *ret,
         struct sd_error *err)
 {
-	static const char *const names[] = { FUNCTIONS(SD_LIBRARY_NAME) };
 	_cleanup_key_ struct sd_key input = SD_KEY_INIT;
 	_cleanup_key_ struct sd_key output = SD_KEY_INIT;
 	int r;
 
-	r = sd_library_load("libcrypto.so.3", names, SD_ARRAY_SIZE(names), &crypto, err);
+	r = load(err);
 	if (r == 0)
 		r = sd_key_alloc(2 * sizeof(uint32_t) + first->size + second->size, &input, err);
 	if (r == 0)
