@@ -21,12 +21,16 @@
 #	use			the driver's mount and unmount; --driver, --target DIRECTORY, --words JSON
 #	command			any: --words "COMMAND OPTION..." as they are, --before STATES, --after STATES with
 #				commas, --then "shell command", with $DISK and $PARTITION
+#	rotate			--words "OLD NEW", key files of the node
+#	reencrypt		--more KEY, a key file of the node; --driver, --target and --words as for use
 #
 #	--marker FILE		its bytes were a tenant's: they are only on a disk that is used or erasing,
 #				and nowhere after erase has finished
 #	--key-gone		the LUKS key of the volume that is there at FIRST: the same
 #	--old-key FILE		and cryptsetup opens it as long as it is whole, never after
 #	--partition BYTES	use: its size afterwards	--keeps FILE	use: what the tenant has there
+#	--sample N		only N of the boundaries that are behind tables and LUKS2 headers, before --head
+#				and after it each
 #	--tables N, --inside N	how many damaged images are tried: those that differ within --head MIB (1) of the
 #				disk's begin or at its end, and others
 #

@@ -84,7 +84,7 @@ class Disk:
             os.close(disk)
 
     def pieces(self):
-        """All its bytes, 4 MiB at a time."""
+        """All its bytes, 1 MiB at a time."""
         with open(self.node, "rb") as disk:
-            while data := disk.read(4 * MIB):
+            while data := disk.read(MIB):
                 yield data

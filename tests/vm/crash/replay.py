@@ -8,6 +8,7 @@ first n requests are the disk as it was after the nth.
 
 import hashlib
 import itertools
+import os
 import struct
 
 BLOCK = 4096
@@ -19,7 +20,8 @@ _EXHAUSTIVE = 4  # up to so many sectors, or unflushed writes: each subset of th
 
 
 class Request:
-    """One request: at, length in bytes. data is None when it wrote zeros or discarded."""
+    """One request: at, length in bytes. data is None when it wrote zeros or discarded; what is in the
+    record (a function reads it) may be more than fits into memory."""
 
     def __init__(self, number, at, length, flags, data, sector):
         self.number = number
@@ -27,7 +29,11 @@ class Request:
         self.at = at
         self.length = length
         self.is_flush = bool(flags & _FLUSH)
-        self.data = data
+        self._data = data
+
+    @property
+    def data(self):
+        return self._data() if callable(self._data) else self._data
 
     @property
     def writes(self):
@@ -40,7 +46,8 @@ class Request:
     def part(self, first, last):
         """Its sectors first to last (exclusive), as a request."""
         first, last = first * self.sector, last * self.sector
-        data = self.data and self.data[first:last]
+        data = self.data
+        data = data and data[first:last]
         return Request(self.number, self.at + first, last - first, 0, data, self.sector)
 
     def parts(self, sectors):
@@ -54,9 +61,14 @@ class Request:
             del sectors[:length]
 
 
+def _reader(log, place, length):
+    return lambda: os.pread(log, length, place)
+
+
 def read_log(path):
-    """The requests in a record."""
+    """The requests in a record, which stays open."""
     requests = []
+    kept = os.open(path, os.O_RDONLY)
     with open(path, "rb") as log:
         magic, _, count, sector = struct.unpack("<QQQI", log.read(28))
         if magic != _MAGIC:
@@ -73,11 +85,10 @@ def read_log(path):
             if length and not flags & _DISCARD:
                 log.seek(place)
                 data = log.read(length)
-                place += length
                 if len(data) != length:
                     raise ValueError(f"{path} ends within request {number}")
-                if not any(data):
-                    data = None
+                data = _reader(kept, place, length) if any(data) else None
+                place += length
             requests.append(Request(number, at, length, flags, data, sector))
     return requests
 
@@ -87,17 +98,32 @@ class Image:
 
     def __init__(self):
         self.blocks = {}
-        self.digest = 0
+        self._digests = {}  # of blocks
+        self._digest = 0  # all of those together
+        self._changed = set()  # blocks whose digest is not known
 
     def copy(self):
         other = Image()
         other.blocks = dict(self.blocks)
-        other.digest = self.digest
+        other._digests = dict(self._digests)
+        other._digest = self._digest
+        other._changed = set(self._changed)
         return other
 
+    @property
+    def digest(self):
+        for block in self._changed:
+            self._digest ^= self._digests.pop(block, 0)
+            if data := self.blocks.get(block):
+                self._digests[block] = _block_digest(block, data)
+                self._digest ^= self._digests[block]
+        self._changed.clear()
+        return self._digest
+
     def apply(self, request):
+        data = request.data
         first, last = request.at // BLOCK, -(-(request.at + request.length) // BLOCK)
-        if request.data is None and last - first > 2:
+        if data is None and last - first > 2:
             touched = [b for b in self.blocks if first < b < last - 1]
             for block in touched:
                 self._put(block, _ZERO)
@@ -105,29 +131,27 @@ class Image:
         else:
             blocks = range(first, last)
         for block in blocks:
-            self._put(block, self._merged(block, request))
+            self._put(block, self._merged(block, request, data))
 
-    def _merged(self, block, request):
+    def _merged(self, block, request, all_data):
         """A block after a request that may cover only part of it."""
         start = max(request.at, block * BLOCK)
         end = min(request.at + request.length, (block + 1) * BLOCK)
         data = _ZERO[:end - start]
-        if request.data is not None:
-            data = request.data[start - request.at:end - request.at]
+        if all_data is not None:
+            data = all_data[start - request.at:end - request.at]
         if end - start == BLOCK:
             return data
         old = self.blocks.get(block, _ZERO)
         return old[:start - block * BLOCK] + data + old[end - block * BLOCK:]
 
     def _put(self, block, data):
-        old = self.blocks.get(block, _ZERO)
-        if data == old:
+        if data == self.blocks.get(block, _ZERO):
             return
-        if old != _ZERO:
-            self.digest ^= _block_digest(block, old)
+        self._changed.add(block)
+        if data == _ZERO:
             del self.blocks[block]
-        if data != _ZERO:
-            self.digest ^= _block_digest(block, data)
+        else:
             self.blocks[block] = data
 
     def read(self, at, length):
@@ -165,16 +189,16 @@ def image_after(requests, count):
 
 def _new_sectors(image, request):
     """Those sectors of a request that change the image: the others cannot be torn."""
-    size, found = request.sector, []
-    if request.data is None:
+    size, found, data = request.sector, [], request.data
+    if data is None:
         blocks = [b for b in image.blocks if request.at < (b + 1) * BLOCK and b * BLOCK < request.end]
     else:
         blocks = range(request.at // BLOCK, -(-request.end // BLOCK))
     for block in sorted(blocks):
         start, end = max(request.at, block * BLOCK), min(request.end, (block + 1) * BLOCK)
         new = bytes(end - start)
-        if request.data is not None:
-            new = request.data[start - request.at:end - request.at]
+        if data is not None:
+            new = data[start - request.at:end - request.at]
         old = image.read(start, end - start)
         if old != new:
             found += [(start + at - request.at) // size for at in range(0, end - start, size)
@@ -219,13 +243,13 @@ class Crash:
                                                for request in self.places)
 
 
-def crash_images(requests, first, last, rng=None, samples=2):
+def crash_images(requests, first, last, rng, kinds_of, samples=2):
     """Each different image that a power cut within requests[first:last] leaves; that of a boundary is
     valid until the next is asked for.
 
-    boundary: all writes up to some point are there. With rng (random.Random) also, torn: of the
-    latest write only some sectors arrived; and reordered: of the writes since the last flush the
-    latest is there, but not all before it, and perhaps one of them is torn.
+    boundary: all writes up to some point are there. torn: of the latest write only some sectors
+    arrived. reordered: of the writes since the last flush the latest is there, but not all before it,
+    and perhaps one of them is torn. kinds_of(request) has the words for what is made of a write.
     """
     seen = set()
     image = image_after(requests, first)
@@ -242,13 +266,15 @@ def crash_images(requests, first, last, rng=None, samples=2):
             flushed, waiting = image.copy(), []
         if not request.writes:
             continue
-        if rng:
+        kinds = kinds_of(request)
+        if "torn" in kinds:
             for crash in _torn(image, request, rng, samples):
                 yield from new(crash)
         image.apply(request)
         waiting.append(request)
-        yield from new(Crash("boundary", f"after request {request.number}", image, [request]))
-        if rng:
+        if "boundary" in kinds:
+            yield from new(Crash("boundary", f"after request {request.number}", image, [request]))
+        if "reordered" in kinds:
             for crash in _reordered(flushed, waiting, rng, samples):
                 yield from new(crash)
 
