@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# After every verb, prepare, erase and release with a key, in success and in failure, nothing of it is left: the
+# After every verb and every command that takes a key, in success and in failure, nothing of it is left: the
 # guest's whole memory is searched from outside, in plain and in base64. Logs, records, answers and
 # every other written file are in that memory too, since the guest's root is a tmpfs. The kernel
 # wipes what is freed, so what is found was left by somebody on purpose. The disks are searched last.
-# vm: --disk nvme,size=400M --disk nvme,size=400M --disk virtio,size=64M --memory 768 --append init_on_free=1
+# vm: --disk nvme,size=400M --disk nvme,size=400M --disk virtio,size=64M --disk scsi,size=64M --memory 768
+# vm: --append init_on_free=1
 # timeout: 900
 . "$SRC/tests/vm/lib.sh"
 . "$SRC/tests/vm/driver.sh"
@@ -33,6 +34,11 @@ with_key() {
 	read_answer
 }
 
+# tool SEED ARGUMENT...: the node tool, with the key on its standard input.
+tool() {
+	marker "$1" pipe "$BUILD/solodisk" "${@:2}"
+}
+
 # expect NAME STATUS SEED VERB ARGUMENT...
 expect() {
 	with_key "${@:3}"
@@ -54,7 +60,7 @@ nothing_of_it "without them"
 install_driver false
 ok "prepare with a key of the node" solodisk prepare /dev/nvme0n1 --filesystem xfs --encrypt luks2 --key file:marker --yes
 ok "prepare with one of standard input" \
-	marker 7 pipe "$BUILD/solodisk" prepare /dev/nvme1n1 --filesystem ext4 --encrypt luks2 --key-file - --yes
+	tool 7 prepare /dev/nvme1n1 --filesystem ext4 --encrypt luks2 --key-file - --yes
 ok "again: it is done already" solodisk prepare /dev/nvme0n1 --filesystem xfs --encrypt luks2 --key file:marker --yes
 not_ok "with another key" solodisk prepare /dev/nvme0n1 --filesystem xfs --encrypt luks2 --key-file $KEYS/wrong --yes
 not_ok "an option that is wrong" solodisk prepare /dev/nvme0n1 --filesystem zfs --encrypt luks2 --key file:marker --yes
@@ -117,16 +123,59 @@ expect "unmountdevice" Success 7 unmountdevice "$stage"
 expect "detach" Success 7 detach "solodisk.$id" node
 nothing_of_it "after attach mode"
 
+# The commands about keys
+install_driver false
+plan=/root/plan
+ok "plan" solodisk plan sda --filesystem ext4 --encrypt luks2 --key secret:key --output $plan
+ok "plan, with a key that is not there yet" \
+	solodisk plan sda --filesystem ext4 --encrypt luks2 --key file:none --output $plan.none
+not_ok "apply without the node's key" solodisk apply $plan.none --yes
+not_ok "apply without the Secret's key" solodisk apply $plan --yes
+ok "apply" tool 7 apply $plan --key-file - --yes
+ok "apply again: it is done already" tool 7 apply $plan --key-file - --yes
+not_ok "apply with another key" tool 9 apply $plan --key-file - --yes
+nothing_of_it "after plan and apply"
+third_id=$(volume_of /dev/sda)
+opts=$(options "$third_id" "${secret[@]}")
+expect "mount" Success 7 mount "$target" "$opts"
+vm grow scsi0 96M
+not_ok "grow with the wrong key" tool 9 grow sda --key secret:key --key-file -
+ok "grow" tool 7 grow sda --key secret:key --key-file -
+expect "unmount" Success 7 unmount "$target"
+not_ok "adopt with the wrong key" tool 9 adopt sda --key secret:key --secret a/b --key-file -
+ok "adopt" tool 7 adopt sda --key secret:key --secret a/b --key-file -
+nothing_of_it "after grow and adopt"
+not_ok "rotate with the wrong key" tool 9 rotate sda --key-file - --new-key file:new
+not_ok "to a key that is not there" tool 7 rotate sda --key-file - --new-key file:none
+ok "rotate" tool 7 rotate sda --key-file - --new-key file:new
+ok "rotate again: it is done already" tool 7 rotate sda --key-file - --new-key file:new
+ok "and back" tool 7 rotate sda --key file:new --new-key-file -
+nothing_of_it "after rotate"
+not_ok "reencrypt with the wrong key" tool 9 reencrypt sda --key-file -
+marker 7 pipe "$BUILD/solodisk" reencrypt sda --key-file - &
+ok "reencrypt is at work" eventually 60 test -e "/dev/mapper/solodisk-${third_id//-/}-overlay"
+kill -KILL $!
+wait $! 2>/dev/null
+nothing_of_it "after it was killed"
+ok "it goes on" tool 7 reencrypt sda --key-file -
+backup=/root/header
+ok "header backup" solodisk header backup --allow-revoked-keys sda $backup
+not_ok "header restore with the wrong key" tool 9 header restore --allow-revoked-keys --key-file - sda $backup
+ok "header restore" tool 7 header restore --allow-revoked-keys --key-file - sda $backup
+ok "header repair" solodisk header repair sda
+nothing_of_it "after reencrypt and header"
+
 # Cleaning
 not_ok "erase without a key" solodisk erase "$id" --yes
 ok "erase with one" solodisk erase "$id" --key file:marker --yes
-ok "erase with one of standard input" marker 7 pipe "$BUILD/solodisk" erase "$other_id" --key-file - --yes
+ok "erase with one of standard input" tool 7 erase "$other_id" --key-file - --yes
 not_ok "erase, with a key that is not there" solodisk erase /dev/nvme0n1 --key file:none --yes
 ok "release" solodisk release /dev/nvme1n1 --yes
+ok "erase what was rotated and re-encrypted" tool 7 erase sda --key-file - --yes
 nothing_of_it "after erase and release"
 
 umount $KEYS
-for disk in nvme0 nvme1; do
+for disk in nvme0 nvme1 scsi0; do
 	# shellcheck disable=SC2086 # digits
 	is "nothing of it is on $disk" "$(vm disk-has $disk "${patterns[@]}") " "$none"
 done
