@@ -2,6 +2,7 @@
 #
 # make            build everything into build/
 # make check      install what is missing, then run every test
+# make check-e2e  the scenarios on a real Kubernetes, in a virtual machine
 # make demo       watch two disks go from blank to a pod and back, in a throw-away virtual machine
 # make bench      measure, as ratios within one run
 # make lint       clang-format, clang-tidy, cppcheck, gcc -fanalyzer, shellcheck, mandoc
@@ -176,6 +177,10 @@ deps:
 check: deps
 	@tests/check
 
+check-e2e: deps
+	@$(MAKE) --no-print-directory -j$$(nproc) bundle
+	@tests/e2e/run
+
 demo: deps
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@tests/vm/guest --build $(B) --disk nvme,size=512M --disk nvme,size=512M --disk nvme,size=64M --merge \
@@ -216,5 +221,5 @@ clean:
 
 -include $(shell find $(B) build-fuzz -name '*.d' 2>/dev/null)
 
-.PHONY: all bundle programs fuzzers fuzz deps check demo bench lint install dist clean
+.PHONY: all bundle programs fuzzers fuzz deps check check-e2e demo bench lint install dist clean
 .DELETE_ON_ERROR:

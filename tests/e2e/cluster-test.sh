@@ -1,0 +1,51 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Starts a cluster in the guest and runs the scenarios in it, one after the other. tests/e2e/run calls it.
+# vm: --kubernetes --cpus 2 --memory 4096 --disk virtio,name=cluster,size=8G
+# vm: --disk nvme,name=a,size=512M --disk nvme,name=b,size=512M --disk nvme,name=c,size=1G
+# vm: --disk scsi,name=d,size=512M
+# timeout: 1800
+. "$SRC/tests/vm/lib.sh"
+. "$SRC/tests/vm/driver.sh"
+. "$SRC/tests/e2e/cluster.sh"
+. "$SRC/tests/e2e/pods.sh"
+
+# run_scenario NAME: its file, in a shell of its own. When it fails, every component's log is kept.
+run_scenario() {
+	local before=$failures
+	note "scenario $1"
+	SECONDS=0
+	# shellcheck disable=SC1090 # one of several
+	. "$SRC/tests/e2e/scenario-$1.sh"
+	reset_disks a b c d
+	note "scenario $1 took $SECONDS s"
+	[ "$failures" -eq "$before" ] || keep_logs "$1"
+}
+
+# lib.sh's, and counts what failed.
+failures=0
+report() {
+	tests_run=$((tests_run + 1))
+	echo "$tests_run" >"$tests_file"
+	printf '%s %d - %s\n' "$1" "$tests_run" "$2"
+	[ "$1" = ok ] && return
+	failures=$((failures + 1))
+	return 1
+}
+
+done=$STATE/scenarios-done
+touch "$done"
+deploy_driver false
+if ! ok "the cluster starts (boot $BOOT)" start_cluster; then
+	keep_logs start
+	exit 1
+fi
+note "after $SECONDS s"
+make_storage_class >/dev/null 2>&1
+for scenario in $SCENARIOS; do
+	grep -qxF "$scenario" "$done" && continue
+	run_scenario "$scenario"
+	echo "$scenario" >>"$done"
+done
+note "$(free -m)"
+done_testing

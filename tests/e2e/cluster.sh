@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# A whole Kubernetes in the guest: etcd, API server, controller-manager, scheduler, containerd, kubelet.
+# Sourced after lib.sh and driver.sh. Needs "--kubernetes --cpus 2 --memory 4096" and a virtio disk
+# named "cluster", where everything lives that survives a power cut.
+#
+#	start_cluster			what there was before the last boot comes up again
+#	start_NAME, stop_NAME		etcd apiserver controller_manager scheduler containerd kubelet
+#	set_mode ATTACH [CONTROLLER]	true or false: the driver's mode, and who attaches; restarts both sides
+#	keep_logs NAME			all logs, and all objects, to $STATE/logs/NAME
+#
+# The API server listens on port 443, and its service's address is one of this machine's: so pods reach
+# it at https://kubernetes.default's address without kube-proxy.
+
+# shellcheck disable=SC2034 # for apiserver.sh
+kube=/var/lib/cluster/kube api_port=443
+. "$SRC/tests/e2e/apiserver.sh"
+node="node-a"
+verbosity=${verbosity:-10}
+CONTROLLER_ROOT=/run/controller-manager # what the controller-manager sees as /
+controller_attaches=true
+
+# The disk for etcd, images, containers and pods.
+mount_cluster_disk() {
+	local disk dir
+	disk=$(vm dev cluster) || return 1
+	blkid "$disk" >/dev/null 2>&1 || mkfs.ext4 -q -E nodiscard,lazy_itable_init=1 "$disk" || return 1
+	mkdir -p /var/lib/cluster
+	mount "$disk" /var/lib/cluster || return 1
+	mkdir -p "$kube/log" /var/lib/cluster/{containerd,kubelet,cni} /var/lib/kubelet /var/lib/cni
+	mount --bind /var/lib/cluster/kubelet /var/lib/kubelet &&
+		mount --bind /var/lib/cluster/cni /var/lib/cni
+}
+
+# A network of this machine alone; kubelet wants a default route.
+make_network() {
+	modprobe -a dummy bridge veth 2>/dev/null
+	ip link add dummy0 type dummy
+	ip address add 10.10.0.1/24 dev dummy0
+	ip address add 10.96.0.1/32 dev dummy0
+	ip link set dummy0 up
+	ip route add default via 10.10.0.254
+	sysctl -q -w net.ipv4.ip_forward=1
+	mkdir -p /etc/cni/net.d
+	cat >/etc/cni/net.d/10-pods.conflist <<-EOF
+		{"cniVersion": "0.4.0", "name": "pods", "plugins": [{"type": "bridge", "bridge": "cni0",
+		 "isGateway": true, "ipam": {"type": "host-local", "routes": [{"dst": "0.0.0.0/0"}],
+		 "ranges": [[{"subnet": "10.20.0.0/24"}]]}}, {"type": "portmap", "capabilities": {"portMappings": true}}]}
+	EOF
+}
+
+start_containerd() {
+	mkdir -p /etc/containerd
+	cat >/etc/containerd/config.toml <<-EOF
+		version = 2
+		root = "/var/lib/cluster/containerd"
+		disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.devmapper",
+			"io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.aufs",
+			"io.containerd.internal.v1.opt", "io.containerd.tracing.processor.v1.otlp"]
+		[plugins."io.containerd.grpc.v1.cri"]
+		  sandbox_image = "localhost/test:1"
+		  restrict_oom_score_adj = true
+		  [plugins."io.containerd.grpc.v1.cri".cni]
+		    bin_dir = "$KUBERNETES/cni"
+		    conf_dir = "/etc/cni/net.d"
+		  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+		    runtime_type = "io.containerd.runc.v2"
+		    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+		      BinaryName = "$KUBERNETES/bin/runc"
+	EOF
+	start_daemon containerd containerd --config /etc/containerd/config.toml --log-level info
+	eventually 120 ctr version >/dev/null 2>&1
+}
+stop_containerd() {
+	stop_daemon containerd
+}
+
+# import_images FILE...: those that containerd does not have.
+import_images() {
+	local file name
+	for file; do
+		name=$(tar -xOf "$file" manifest.json | sed 's/.*"RepoTags": *\["\([^"]*\).*/\1/')
+		ctr -n k8s.io images ls -q | grep -qxF "$name" ||
+			ctr -n k8s.io images import --no-unpack "$file" >/dev/null || return 1
+	done
+}
+
+start_controller_manager() {
+	mkdir -p "$CONTROLLER_ROOT"/{etc,tmp,dev,usr/libexec}
+	if ! mountpoint -q "$CONTROLLER_ROOT"; then
+		mount -t tmpfs tmpfs "$CONTROLLER_ROOT"
+		mkdir -p "$CONTROLLER_ROOT"/{etc,tmp,dev,kube,"$PLUGINS"}
+		# The driver and nothing else of this machine, as in a distroless container.
+		mount --bind "$PLUGINS" "$CONTROLLER_ROOT/$PLUGINS"
+		mknod -m 0666 "$CONTROLLER_ROOT/dev/null" c 1 3
+		mknod -m 0666 "$CONTROLLER_ROOT/dev/urandom" c 1 9
+		cp "$KUBERNETES/bin/kube-controller-manager" "$CONTROLLER_ROOT/"
+		cp "$kube/ca.crt" "$kube/tokens.key" "$CONTROLLER_ROOT/kube/"
+		make_kubeconfig "$CONTROLLER_ROOT/kube/kubeconfig" controller-manager-token
+		sed -i "s,$kube/,/kube/," "$CONTROLLER_ROOT/kube/kubeconfig"
+	fi
+	start_daemon kube-controller-manager chroot "$CONTROLLER_ROOT" /kube-controller-manager \
+		--kubeconfig=/kube/kubeconfig --service-account-private-key-file=/kube/tokens.key \
+		--root-ca-file=/kube/ca.crt --port=0 --secure-port=0 --leader-elect=false \
+		--flex-volume-plugin-dir="$PLUGINS" --attach-detach-reconcile-sync-period=10s \
+		--node-monitor-grace-period=5m --pvclaimbinder-sync-period=5s --kube-api-qps=100 --kube-api-burst=200 \
+		--controllers='*,-ttl,-bootstrapsigner,-tokencleaner,-nodeipam,-cloud-node-lifecycle,-route,-service,-csrapproving,-csrcleaner,-csrsigning,-horizontalpodautoscaling,-cronjob,-clusterrole-aggregation,-podgc,-replicationcontroller,-resourcequota' \
+		--v="$verbosity"
+}
+stop_controller_manager() {
+	stop_daemon kube-controller-manager
+}
+
+start_scheduler() {
+	make_kubeconfig "$kube/scheduler.kubeconfig" scheduler-token
+	start_daemon kube-scheduler kube-scheduler --kubeconfig="$kube/scheduler.kubeconfig" \
+		--port=0 --secure-port=0 --leader-elect=false --v=4
+}
+stop_scheduler() {
+	stop_daemon kube-scheduler
+}
+
+start_kubelet() {
+	make_kubeconfig "$kube/$node.kubeconfig" "$node-token"
+	cat >"$kube/kubelet.yaml" <<-EOF
+		apiVersion: kubelet.config.k8s.io/v1beta1
+		kind: KubeletConfiguration
+		authentication: {anonymous: {enabled: true}, webhook: {enabled: false}}
+		authorization: {mode: AlwaysAllow}
+		tlsCertFile: $kube/apiserver.crt
+		tlsPrivateKeyFile: $kube/apiserver.key
+		enableControllerAttachDetach: $controller_attaches
+		cgroupDriver: cgroupfs
+		cgroupsPerQOS: false
+		enforceNodeAllocatable: []
+		failSwapOn: false
+		registryPullQPS: 0
+		eventRecordQPS: 0
+		kubeAPIQPS: 100
+		kubeAPIBurst: 200
+		volumeStatsAggPeriod: 10s
+		syncFrequency: 10s
+		nodeStatusUpdateFrequency: 10s
+		resolvConf: ""
+		evictionHard: {"memory.available": "10Mi"}
+		volumePluginDir: $PLUGINS
+	EOF
+	start_daemon kubelet kubelet --config="$kube/kubelet.yaml" --kubeconfig="$kube/$node.kubeconfig" \
+		--hostname-override="$node" --node-ip=10.10.0.1 --root-dir=/var/lib/kubelet \
+		--container-runtime=remote --container-runtime-endpoint=unix:///run/containerd/containerd.sock \
+		--housekeeping-interval=30s --v="$verbosity"
+}
+stop_kubelet() {
+	stop_daemon kubelet
+}
+
+node_is_ready() {
+	[[ $(api GET "/api/v1/nodes/$node" 2>/dev/null | tr -d ' \n') == *'"type":"Ready","status":"True"'* ]] ||
+		kubectl get node "$node" 2>/dev/null | grep -qw Ready
+}
+
+start_cluster() {
+	local images
+	mountpoint -q /var/lib/cluster || mount_cluster_disk || return 1
+	make_network
+	mkdir -p "$PLUGINS"
+	# etcd and the API server take longest, and containerd does not need them.
+	start_containerd || return 1
+	import_images "$IMAGES/test.tar" &
+	images=$!
+	start_apiserver --bind-address=0.0.0.0 --v="$verbosity" || return 1
+	start_controller_manager
+	start_scheduler
+	wait "$images" || return 1
+	start_kubelet
+	eventually 300 node_is_ready
+}
+
+# deploy_driver true|false: the bundle's, which also runs where there is nothing else; it appears whole.
+deploy_driver() {
+	local new=$PLUGINS/.solodisk.new
+	rm -rf "$new" "$DRIVER_DIR"
+	mkdir -p "$PLUGINS"
+	cp -a "$BUNDLE/driver" "$new"
+	printf '{"attach": %s}\n' "$1" >"$new/.config.json"
+	mv -T "$new" "$DRIVER_DIR"
+}
+
+# set_mode true|false [true|false]
+set_mode() {
+	local attach=$1
+	controller_attaches=${2:-true}
+	stop_kubelet
+	stop_controller_manager
+	deploy_driver "$attach"
+	start_controller_manager
+	start_kubelet
+	eventually 120 node_is_ready
+}
+
+keep_logs() {
+	local dir=$STATE/logs/$1
+	mkdir -p "$dir"
+	cp "$kube"/log/*.log /run/syslog "$dir" 2>/dev/null
+	kubectl get all,pv,pvc,sc,nodes,events,volumeattachments -A -o yaml >"$dir/objects.yaml" 2>&1
+	kubectl get events -A --sort-by=.metadata.creationTimestamp >"$dir/events" 2>&1
+	cp /proc/self/mountinfo "$dir/mountinfo"
+	dmesg >"$dir/dmesg"
+}
