@@ -3,6 +3,7 @@
 #include "key_reference.h"
 #include "pool.h"
 #include "pv.h"
+#include "reconcile_private.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -12,17 +13,7 @@
 
 #define MIB (UINT64_C(1) << 20)
 
-/* A disk in the making of a decision. */
-struct at {
-	const struct world *world;
-	struct actions *actions;
-	size_t disk;
-	const struct disk_view *view;
-	const struct pool *pool; /* of the disk; NULL: none */
-	char why_no_pool[300];
-};
-
-static struct action *add(struct actions *actions, enum action_kind kind, size_t disk, size_t pv)
+struct action *actions_add(struct actions *actions, enum action_kind kind, size_t disk, size_t pv)
 {
 	struct action *action;
 
@@ -33,13 +24,10 @@ static struct action *add(struct actions *actions, enum action_kind kind, size_t
 	return action;
 }
 
-static void say(struct actions *actions, size_t disk, size_t pv, enum severity severity,
-        const char *reason, const char *fmt, ...) __attribute__((format(printf, 6, 7)));
-
-static void say(struct actions *actions, size_t disk, size_t pv, enum severity severity,
+void actions_say(struct actions *actions, size_t disk, size_t pv, enum severity severity,
         const char *reason, const char *fmt, ...)
 {
-	struct action *action = add(actions, ACT_SAY, disk, pv);
+	struct action *action = actions_add(actions, ACT_SAY, disk, pv);
 	va_list ap;
 
 	if (!action)
@@ -64,7 +52,7 @@ bool reconcile_is_released(const struct pv_view *pv, const char *hostname)
 	        strcmp(pv->provisioner, PV_PROVISIONER) == 0;
 }
 
-static bool is_released(const struct world *world, const struct pv_view *pv)
+bool world_is_released(const struct world *world, const struct pv_view *pv)
 {
 	return reconcile_is_released(pv, world->hostname);
 }
@@ -74,7 +62,7 @@ static bool is_volume(const struct disk_view *view)
 	return view->kind == SURVEY_OURS;
 }
 
-static size_t pv_by_id(const struct world *world, const char *id)
+size_t world_pv_by_id(const struct world *world, const char *id)
 {
 	for (size_t i = 0; i < world->n_pvs; i++)
 		if (strcmp(world->pvs[i].pv->id, id) == 0 &&
@@ -112,18 +100,14 @@ bool reconcile_is_absent(const struct world *world, const struct pv_view *pv)
 	return disk_by_id(world, pv->id) == NONE;
 }
 
-/*
- * The PersistentVolume of what was on this disk before it was erased: its claim is gone, and no disk
- * has its volume any more.
- */
-static size_t predecessor(const struct at *at)
+size_t at_predecessor(const struct at *at)
 {
 	const struct world *world = at->world;
 
 	for (size_t i = 0; i < world->n_pvs; i++) {
 		const struct pv_view *pv = world->pvs[i].pv;
 
-		if (is_released(world, pv) && pv->wwid &&
+		if (world_is_released(world, pv) && pv->wwid &&
 		        strcmp(pv->wwid, at->view->disk.wwid) == 0 &&
 		        disk_by_id(world, pv->id) == NONE)
 			return i;
@@ -131,8 +115,7 @@ static size_t predecessor(const struct at *at)
 	return NONE;
 }
 
-/* Whether what the pool makes can be made without a person: not when the key is in a Secret. */
-static bool is_key_here(const struct pool *pool)
+bool pool_key_is_here(const struct pool *pool)
 {
 	struct key_reference reference = { 0 };
 
@@ -141,217 +124,70 @@ static bool is_key_here(const struct pool *pool)
 	return key_reference_parse(pool->key, &reference) == 0 && !reference.in_secret;
 }
 
-static void act_on_disk(struct at *at, enum action_kind kind, size_t pv)
+void at_act_on_disk(struct at *at, enum action_kind kind, size_t pv)
 {
 	struct action *action;
 
 	if (at->world->disks[at->disk].rests)
 		return;
-	action = add(at->actions, kind, at->disk, pv);
+	action = actions_add(at->actions, kind, at->disk, pv);
 	if (action)
 		action->pool = at->pool;
 }
 
-/* What failed at it last is said again and again, so that it is heard once. */
-static void say_failure(struct at *at, size_t pv)
+void at_say_failure(struct at *at, size_t pv)
 {
 	const char *failure = at->world->disks[at->disk].failure;
 
 	if (failure[0])
-		say(at->actions, at->disk, pv, EVENT_WARNING, "DiskFailed", "%s (%s): %s",
+		actions_say(at->actions, at->disk, pv, EVENT_WARNING, "DiskFailed", "%s (%s): %s",
 		        at->view->disk.name, at->view->disk.wwid, failure);
 }
 
-static void reclaim(struct at *at, size_t pv)
+void at_reclaim(struct at *at, size_t pv)
 {
 	struct action *action;
 
-	say_failure(at, pv);
+	at_say_failure(at, pv);
 	if (at->world->pvs[pv].is_busy || at->world->disks[at->disk].rests)
 		return;
-	action = add(at->actions, ACT_RECLAIM, at->disk, pv);
-	if (action && at->pool && is_key_here(at->pool))
+	action = actions_add(at->actions, ACT_RECLAIM, at->disk, pv);
+	if (action && at->pool && pool_key_is_here(at->pool))
 		action->pool = at->pool;
 }
 
-static void delete_pv(struct at *at, size_t pv)
+void at_delete_pv(struct at *at, size_t pv)
 {
 	if (!at->world->pvs[pv].is_busy)
-		(void)add(at->actions, ACT_DELETE_PV, at->disk, pv);
+		(void)actions_add(at->actions, ACT_DELETE_PV, at->disk, pv);
 }
 
 /* A disk that holds nothing of ours. */
 static void decide_blank(struct at *at)
 {
 	const struct sd_disk *disk = &at->view->disk;
-	size_t old = predecessor(at);
+	size_t old = at_predecessor(at);
 
 	if (old != NONE) { /* an operator gave the disk back after it was erased */
-		delete_pv(at, old);
+		at_delete_pv(at, old);
 		return;
 	}
 	if (!at->pool) {
 		if (pools_matching(at->world->config->pools, at->world->config->n_pools, disk) > 0)
-			say(at->actions, at->disk, NONE, EVENT_WARNING, "PoolUnclear",
+			actions_say(at->actions, at->disk, NONE, EVENT_WARNING, "PoolUnclear",
 			        "%s (%s): %s", disk->name, disk->wwid, at->why_no_pool);
 		return;
 	}
 	if (at->pool->automatic) {
-		say_failure(at, NONE);
-		act_on_disk(at, ACT_PREPARE, NONE);
+		at_say_failure(at, NONE);
+		at_act_on_disk(at, ACT_PREPARE, NONE);
 		return;
 	}
-	say(at->actions, at->disk, NONE, EVENT_NORMAL, "DiskWaits",
+	actions_say(at->actions, at->disk, NONE, EVENT_NORMAL, "DiskWaits",
 	        "%s (%s, %" PRIu64
 	        " MiB) is blank and of pool %s; \"solodisk plan\" and \"solodisk "
 	        "apply\" on this node make a volume of it",
 	        disk->name, disk->wwid, disk->size / MIB, at->pool->name);
-}
-
-static void decide_preparing(struct at *at)
-{
-	const struct sd_disk *disk = &at->view->disk;
-	size_t old = predecessor(at);
-
-	if (old != NONE && at->pool && is_key_here(at->pool)) {
-		reclaim(at, old);
-		return;
-	}
-	if (old != NONE)
-		delete_pv(at, old);
-	if (at->pool && at->pool->automatic) {
-		say_failure(at, NONE);
-		act_on_disk(at, ACT_PREPARE, NONE);
-		return;
-	}
-	say(at->actions, at->disk, NONE, EVENT_NORMAL, "DiskWaits",
-	        "%s (%s) %s; \"solodisk prepare\" on this node makes a volume of it%s", disk->name,
-	        disk->wwid,
-	        at->view->is_erased ? "is erased" : "was being prepared when that was cut off",
-	        at->pool && !is_key_here(at->pool) ? ", with the key of its pool's Secret" : "");
-}
-
-/* Its capacity follows the volume, and that the disk. */
-static void follow_size(struct at *at, size_t pv)
-{
-	const struct pv_view *object = at->world->pvs[pv].pv;
-	uint64_t capacity = pv_capacity(at->view->size, at->view->luks);
-	struct action *action;
-
-	if (at->view->grew) {
-		say_failure(at, NONE);
-		act_on_disk(at, ACT_GROW, pv);
-		return;
-	}
-	if (!object->capacity || capacity <= object->capacity || at->world->pvs[pv].is_busy)
-		return;
-	action = add(at->actions, ACT_RAISE, at->disk, pv);
-	if (action)
-		action->capacity = capacity;
-}
-
-/* A volume that a PersistentVolume stands for. */
-static void decide_published(struct at *at, size_t pv)
-{
-	const struct pv_view *object = at->world->pvs[pv].pv;
-	const struct sd_disk *disk = &at->view->disk;
-
-	if (object->wwid && strcmp(object->wwid, disk->wwid) != 0) {
-		say(at->actions, at->disk, pv, EVENT_WARNING, "DiskMismatch",
-		        "volume %s is on %s (%s), but was published for the disk %s: a copied disk? "
-		        "Neither is touched",
-		        at->view->id, disk->name, disk->wwid, object->wwid);
-		return;
-	}
-	if (object->missing_since && !at->world->pvs[pv].is_busy)
-		(void)add(at->actions, ACT_MARK_FOUND, at->disk, pv);
-	if (is_released(at->world, object))
-		reclaim(at, pv);
-	else
-		follow_size(at, pv);
-}
-
-static void decide_ready(struct at *at)
-{
-	const struct sd_disk *disk = &at->view->disk;
-	const struct reconcile_disk *state = &at->world->disks[at->disk];
-	size_t pv = pv_by_id(at->world, at->view->id), old = predecessor(at);
-
-	if (pv != NONE) {
-		decide_published(at, pv);
-		return;
-	}
-	if (state->elsewhere[0]) {
-		say(at->actions, at->disk, NONE, EVENT_WARNING, "NotPublished", "%s (%s): %s",
-		        disk->name, disk->wwid, state->elsewhere);
-	}
-	if (!at->pool) {
-		say(at->actions, at->disk, NONE, EVENT_WARNING, "NotPublished",
-		        "%s (%s): volume %s is ready, but %s", disk->name, disk->wwid, at->view->id,
-		        at->why_no_pool[0] ? at->why_no_pool : "no pool takes its disk");
-		return;
-	}
-	if (at->pool->luks != at->view->luks) {
-		say(at->actions, at->disk, NONE, EVENT_WARNING, "NotPublished",
-		        "%s (%s): volume %s is %sencrypted, and pool %s wants it otherwise; "
-		        "\"solodisk erase\" makes it anew",
-		        disk->name, disk->wwid, at->view->id, at->view->luks ? "" : "not ",
-		        at->pool->name);
-		return;
-	}
-	if (at->pool->filesystem && at->view->filesystem[0] &&
-	        strcmp(at->pool->filesystem, at->view->filesystem) != 0) {
-		say(at->actions, at->disk, NONE, EVENT_WARNING, "NotPublished",
-		        "%s (%s): volume %s holds %s, and pool %s wants %s; \"solodisk erase\" makes it "
-		        "anew",
-		        disk->name, disk->wwid, at->view->id, at->view->filesystem, at->pool->name,
-		        at->pool->filesystem);
-		return;
-	}
-	say_failure(at, NONE);
-	if (old != NONE)
-		delete_pv(at, old);
-	else
-		act_on_disk(at, ACT_PUBLISH, NONE);
-}
-
-static void decide_used(struct at *at)
-{
-	const struct sd_disk *disk = &at->view->disk;
-	size_t pv = pv_by_id(at->world, at->view->id);
-
-	if (pv != NONE)
-		decide_published(at, pv);
-	else
-		say(at->actions, at->disk, NONE, EVENT_WARNING, "VolumeWithoutPV",
-		        "%s (%s): volume %s has a tenant's data and no PersistentVolume; \"solodisk adopt\" "
-		        "on this node keeps the data, \"solodisk erase\" destroys it",
-		        disk->name, disk->wwid, at->view->id);
-}
-
-static void decide_erasing(struct at *at)
-{
-	const struct sd_disk *disk = &at->view->disk;
-	size_t pv = pv_by_id(at->world, at->view->id);
-
-	if (pv != NONE && is_released(at->world, at->world->pvs[pv].pv))
-		reclaim(at, pv);
-	else
-		say(at->actions, at->disk, pv, EVENT_WARNING, "EraseInterrupted",
-		        "%s (%s): volume %s is being erased by hand, or that was cut off; \"solodisk "
-		        "erase\" goes on",
-		        disk->name, disk->wwid, at->view->id);
-}
-
-static void decide_failed(struct at *at)
-{
-	const struct sd_disk *disk = &at->view->disk;
-	size_t pv = pv_by_id(at->world, at->view->id), old = predecessor(at);
-
-	say(at->actions, at->disk, pv, EVENT_WARNING, "VolumeFailed", "%s (%s): volume %s %s",
-	        disk->name, disk->wwid, at->view->id, at->view->note);
-	if (old != NONE) /* its own volume was erased; it is the next one that failed */
-		delete_pv(at, old);
 }
 
 /* Whether no one can say which of two disks is meant. */
@@ -361,7 +197,7 @@ static bool is_ambiguous(struct at *at)
 	const struct disk_view *view = at->view;
 
 	if (view->disk.wwid_repeated) {
-		say(at->actions, at->disk, NONE, EVENT_WARNING, "DiskTwice",
+		actions_say(at->actions, at->disk, NONE, EVENT_WARNING, "DiskTwice",
 		        "%s: another disk has the WWID %s too (two paths to one?); neither is touched",
 		        view->disk.name, view->disk.wwid);
 		return true;
@@ -371,7 +207,8 @@ static bool is_ambiguous(struct at *at)
 
 		if (i == at->disk || !is_volume(other) || strcmp(other->id, view->id) != 0)
 			continue;
-		say(at->actions, at->disk, pv_by_id(world, view->id), EVENT_WARNING, "VolumeTwice",
+		actions_say(at->actions, at->disk, world_pv_by_id(world, view->id), EVENT_WARNING,
+		        "VolumeTwice",
 		        "volume %s is on both %s (%s) and %s (%s): a copied disk? Neither is touched "
 		        "before one is taken away",
 		        view->id, world->disks[i < at->disk ? i : at->disk].view->disk.name,
@@ -381,27 +218,6 @@ static bool is_ambiguous(struct at *at)
 		return true;
 	}
 	return false;
-}
-
-static void decide_volume(struct at *at)
-{
-	switch (at->view->state) {
-	case SD_STATE_PREPARING:
-		decide_preparing(at);
-		break;
-	case SD_STATE_READY:
-		decide_ready(at);
-		break;
-	case SD_STATE_USED:
-		decide_used(at);
-		break;
-	case SD_STATE_ERASING:
-		decide_erasing(at);
-		break;
-	case SD_STATE_FAILED:
-		decide_failed(at);
-		break;
-	}
 }
 
 static void decide_disk(struct at *at)
@@ -423,21 +239,21 @@ static void decide_disk(struct at *at)
 		decide_blank(at);
 		break;
 	case SURVEY_OURS:
-		decide_volume(at);
+		reconcile_volume(at);
 		break;
 	case SURVEY_DAMAGED:
-		say(at->actions, at->disk, NONE, EVENT_WARNING, "VolumeDamaged", "%s (%s): %s",
-		        disk->name, disk->wwid, at->view->note);
+		actions_say(at->actions, at->disk, NONE, EVENT_WARNING, "VolumeDamaged",
+		        "%s (%s): %s", disk->name, disk->wwid, at->view->note);
 		break;
 	case SURVEY_TAKEN:
 		if (at->pool)
-			say(at->actions, at->disk, NONE, EVENT_NORMAL, "DiskLeft",
+			actions_say(at->actions, at->disk, NONE, EVENT_NORMAL, "DiskLeft",
 			        "%s (%s) is of pool %s, but is left alone: %s", disk->name,
 			        disk->wwid, at->pool->name, at->view->note);
 		break;
 	case SURVEY_UNKNOWN:
 		if (at->pool)
-			say(at->actions, at->disk, NONE, EVENT_WARNING, "DiskUnknown",
+			actions_say(at->actions, at->disk, NONE, EVENT_WARNING, "DiskUnknown",
 			        "%s (%s): %s", disk->name, disk->wwid, at->view->note);
 		break;
 	}
@@ -454,14 +270,14 @@ static void decide_absent(const struct world *world, size_t i, struct actions *a
 	        world->pvs[i].absent_s < world->missing_after_s)
 		return;
 	if (view && (is_volume(view) || view->kind == SURVEY_BLANK)) {
-		if (!is_released(world, pv)) /* else it is the disk's to decide */
-			say(actions, disk, i, EVENT_WARNING, "VolumeGone",
+		if (!world_is_released(world, pv)) /* else it is the disk's to decide */
+			actions_say(actions, disk, i, EVENT_WARNING, "VolumeGone",
 			        "its disk %s (%s) does not carry volume %s any more: it was erased by "
 			        "hand; this PersistentVolume can be deleted",
 			        view->disk.name, view->disk.wwid, pv->id);
 		return;
 	}
-	say(actions, disk, i, EVENT_WARNING, "DiskMissing",
+	actions_say(actions, disk, i, EVENT_WARNING, "DiskMissing",
 	        "no disk of this node carries volume %s%s%s", pv->id,
 	        view               ? "; its disk "
 	                : pv->wwid ? "; its disk was "
@@ -470,7 +286,7 @@ static void decide_absent(const struct world *world, size_t i, struct actions *a
 	                : pv->wwid ? pv->wwid
 	                           : "");
 	if (!pv->missing_since && !world->pvs[i].is_busy)
-		(void)add(actions, ACT_MARK_MISSING, disk, i);
+		(void)actions_add(actions, ACT_MARK_MISSING, disk, i);
 }
 
 void reconcile(const struct world *world, struct actions *ret)
