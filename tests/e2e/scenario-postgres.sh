@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash disable=SC2154 # cluster.sh and pods.sh set what is only read here
 # A real database in a StatefulSet, in the volume's root. Its pod is deleted, kubelet and containerd are killed,
-# all while it writes: every row that was committed is there.
+# the power is cut and two disks are exchanged, all while it writes: every row that was committed is there.
 STATEFULSET='{"kind": "StatefulSet", "apiVersion": "apps/v1", "metadata": {"name": "db"}, "spec": {
  "serviceName": "db", "replicas": 1, "selector": {"matchLabels": {"app": "db"}},
  "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": {"storageClassName": "local-disk",
   "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "600Mi"}}}}],
  "template": {"metadata": {"labels": {"app": "db"}}, "spec": {"automountServiceAccountToken": false,
-  "terminationGracePeriodSeconds": 30, "containers": [{"name": "main", "image": "localhost/postgres:15",
+  "terminationGracePeriodSeconds": 5, "containers": [{"name": "main", "image": "localhost/postgres:15",
    "imagePullPolicy": "Never", "securityContext": {"runAsUser": 0},
    "env": [{"name": "PATH", "value": "/usr/lib/postgresql/15/bin:/usr/bin:/bin"}, {"name": "PGDATA", "value": "/data"}],
    "command": ["/bin/sh", "-c", "chown postgres /data && chmod 700 /data && cd /data && exec setpriv --reuid postgres --regid postgres --init-groups sh -c \"[ -e PG_VERSION ] || initdb -A trust --locale C -N >/tmp/initdb; exec postgres -k /tmp -c listen_addresses= -c max_connections=10\""],
@@ -63,33 +63,49 @@ nothing_lost() {
 	is "$1: the same volume" "$(volume_of_claim data-db-0)" "$(cat "$STATE/volume")"
 }
 
-ctr -n k8s.io images import "$IMAGES/postgres.tar" >/dev/null # unpacked: kubelet waits two minutes for that
-publish c --filesystem xfs
-api POST /apis/apps/v1/namespaces/default/statefulsets "$STATEFULSET" >/dev/null
-ok "the database comes up" eventually $((3 * WAIT)) answers || note "$(kubectl describe pod db-0 | tail -n 25)"
-note "after $SECONDS s"
-volume_of_claim data-db-0 >"$STATE/volume"
-: >"$COMMITTED"
-ok "a table" sql 'CREATE TABLE t (n integer PRIMARY KEY)'
-sync -f "$(findmnt -nro TARGET -S "$(vm dev c)p1" | head -n 1)" # initdb -N did not
+if [ ! -e "$STATE/power-cut" ]; then
+	ctr -n k8s.io images import "$IMAGES/postgres.tar" >/dev/null # unpacked: kubelet waits two minutes for that
+	publish c --filesystem xfs
+	publish b --filesystem xfs
+	api POST /apis/apps/v1/namespaces/default/statefulsets "$STATEFULSET" >/dev/null
+	ok "the database comes up" eventually $((3 * WAIT)) answers || note "$(kubectl describe pod db-0 | tail -n 25)"
+	note "after $SECONDS s"
+	volume_of_claim data-db-0 >"$STATE/volume"
+	: >"$COMMITTED"
+	ok "a table" sql 'CREATE TABLE t (n integer PRIMARY KEY)'
+	sync -f "$(findmnt -nro TARGET -S "$(vm dev c)p1" | head -n 1)" # initdb -N did not
 
-write_on
-uid=$(field "$pod_path/db-0" .metadata.uid)
-another_pod() {
-	[ "$(field "$pod_path/db-0" .metadata.uid)" != "$uid" ] && pod_runs db-0
-}
-api DELETE "$pod_path/db-0" >/dev/null
-ok "the pod was deleted: another comes" eventually "$WAIT" another_pod
-nothing_lost "the pod was deleted"
+	write_on
+	uid=$(field "$pod_path/db-0" .metadata.uid)
+	another_pod() {
+		[ "$(field "$pod_path/db-0" .metadata.uid)" != "$uid" ] && pod_runs db-0
+	}
+	api DELETE "$pod_path/db-0" >/dev/null
+	ok "the pod was deleted: another comes" eventually "$WAIT" another_pod
+	nothing_lost "the pod was deleted"
 
-write_on
-stop_daemon kubelet KILL
-start_kubelet
-ok "kubelet was killed: the node is ready" eventually "$WAIT" node_is_ready
-nothing_lost "kubelet was killed"
+	write_on
+	stop_daemon kubelet KILL
+	start_kubelet
+	ok "kubelet was killed: the node is ready" eventually "$WAIT" node_is_ready
+	nothing_lost "kubelet was killed"
 
+	write_on
+	stop_daemon containerd KILL
+	start_containerd
+	nothing_lost "containerd was killed"
+	is "neither stopped the database" "$(restarts)" 0
+
+	write_on
+	sync -f "$kube" # etcd's: this is about the database's disk
+	cp /run/syslog "$STATE/postgres.syslog"
+	touch "$STATE/power-cut"
+	vm swap b c
+	note "power cut after $SECONDS s"
+	vm power-cut
+	sleep 60
+fi
+writer=
+nothing_lost "the power was cut, and its disk is in another slot"
 write_on
-stop_daemon containerd KILL
-start_containerd
-nothing_lost "containerd was killed"
-is "neither stopped the database" "$(restarts)" 0
+kill "$writer"
