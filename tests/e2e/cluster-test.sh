@@ -3,7 +3,7 @@
 # Starts a cluster in the guest and runs the scenarios in it, one after the other. tests/e2e/run calls it.
 # vm: --kubernetes --cpus 2 --memory 4096 --disk virtio,name=cluster,size=8G
 # vm: --disk nvme,name=a,size=512M --disk nvme,name=b,size=512M --disk nvme,name=c,size=1G
-# vm: --disk scsi,name=d,size=512M
+# vm: --disk scsi,name=d,size=512M --disk scsi,name=e,size=512M
 # timeout: 1800
 . "$SRC/tests/vm/lib.sh"
 . "$SRC/tests/vm/driver.sh"
@@ -17,7 +17,7 @@ run_scenario() {
 	SECONDS=0
 	# shellcheck disable=SC1090 # one of several
 	. "$SRC/tests/e2e/scenario-$1.sh"
-	reset_disks a b c d
+	reset_disks a b c d e
 	note "scenario $1 took $SECONDS s"
 	[ "$failures" -eq "$before" ] || keep_logs "$1"
 }
