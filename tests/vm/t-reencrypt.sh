@@ -18,6 +18,10 @@ header() {
 is_at_work() {
 	[ -e /dev/mapper/solodisk-"${id//-/}"-overlay ] && [ -d "/proc/$pid" ]
 }
+# Not only begun: there are data of either volume key.
+some_is_done() {
+	grep -q '"done": *[1-9]' "$log"
+}
 # begin_slowly: in the background, on a disk so slow that there is time to look.
 begin_slowly() {
 	vm throttle a 4000000
@@ -146,6 +150,7 @@ succeeds "unmount" unmount "$target"
 
 # Stopped, and mounted in between
 ok "at work, without a pod" begin_slowly
+ok "some of it is done" eventually 60 some_is_done
 kill -TERM "$pid"
 ends
 is "stopped" $? 1
