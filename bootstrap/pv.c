@@ -93,16 +93,7 @@ uint64_t pv_capacity(uint64_t partition_size, bool luks)
 int pv_make(const struct pv *pv, sd_json **ret, struct sd_error *err)
 {
 	struct pv_maker maker = { false };
-	sd_json *json = pv_object(&maker);
+	sd_json *own = metadata(&maker, pv);
 
-	pv_set_string(&maker, json, "apiVersion", "v1");
-	pv_set_string(&maker, json, "kind", "PersistentVolume");
-	pv_set(&maker, json, "metadata", metadata(&maker, pv));
-	pv_set(&maker, json, "spec", spec(&maker, pv));
-	if (maker.failed) {
-		sd_json_free(json);
-		return sd_error_set(err, ENOMEM, "out of memory");
-	}
-	*ret = json;
-	return 0;
+	return pv_finish(&maker, own, spec(&maker, pv), ret, err);
 }

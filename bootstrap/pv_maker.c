@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "pv_maker.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -67,4 +68,21 @@ void pv_set_owner(struct pv_maker *maker, sd_json *metadata, const char *name, c
 	pv_set_string(maker, json, "name", name);
 	pv_set_string(maker, json, "uid", uid);
 	pv_set(maker, metadata, "ownerReferences", pv_list_of(maker, json));
+}
+
+int pv_finish(struct pv_maker *maker, sd_json *metadata, sd_json *spec, sd_json **ret,
+        struct sd_error *err)
+{
+	sd_json *json = pv_object(maker);
+
+	pv_set_string(maker, json, "apiVersion", "v1");
+	pv_set_string(maker, json, "kind", "PersistentVolume");
+	pv_set(maker, json, "metadata", metadata);
+	pv_set(maker, json, "spec", spec);
+	if (maker->failed) {
+		sd_json_free(json);
+		return sd_error_set(err, ENOMEM, "out of memory");
+	}
+	*ret = json;
+	return 0;
 }

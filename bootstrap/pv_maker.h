@@ -6,6 +6,7 @@
  * lack is noticed once, at the end.
  */
 
+#include "error.h"
 #include "json.h"
 
 #include <stdbool.h>
@@ -26,3 +27,7 @@ void pv_set_owner(struct pv_maker *maker, sd_json *metadata, const char *name, c
 
 /* To the node whose label kubernetes.io/hostname has this value. */
 sd_json *pv_node_affinity(struct pv_maker *maker, const char *node);
+
+/* The PersistentVolume of these two, which it takes over. -ENOMEM. *ret is the caller's. */
+int pv_finish(struct pv_maker *maker, sd_json *metadata, sd_json *spec, sd_json **ret,
+        struct sd_error *err);
