@@ -73,7 +73,7 @@ for type in '*' xfs ext4; do
 			awk -F'"' -v type="$type" '$2 == type { print $4 }' | sorted)"
 done
 is "the changes of state" \
-	"$(sed -nE 's/^\| \o140([a-z]+)\o140 \|[^|]*\| ([^|]*) \|.*/\1 \2/p' "$design" | tr -d '\140,' |
+	"$(sed -nE '/^## On the disk/,/^## /s/^\| \o140([a-z]+)\o140 \|[^|]*\| ([^|]*) \|.*/\1 \2/p' "$design" | tr -d '\140,' |
 		awk '{ for (i = 2; i <= NF; i++) print $1, $i }' | sort)" \
 	"$(sed -nE 's/^\t\{ SD_STATE_([A-Z]+), SD_STATE_([A-Z]+) \},/\1 \2/p' "$SRC/driver/core/volume.c" |
 		tr '[:upper:]' '[:lower:]' | sort)"
