@@ -18,7 +18,7 @@ run_scenario() {
 	# shellcheck disable=SC1090 # one of several
 	. "$SRC/tests/e2e/scenario-$1.sh"
 	reset_disks a b c d e
-	note "scenario $1 took $SECONDS s"
+	figure "scenario $1: $SECONDS s"
 	[ "$failures" -eq "$before" ] || keep_logs "$1"
 }
 
@@ -40,7 +40,7 @@ if ! ok "the cluster starts (boot $BOOT)" start_cluster; then
 	keep_logs start
 	exit 1
 fi
-note "after $SECONDS s"
+figure "the cluster's start: $SECONDS s (boot $BOOT)"
 make_storage_class >/dev/null 2>&1
 for scenario in $SCENARIOS; do
 	grep -qxF "$scenario" "$done" && continue
@@ -48,4 +48,6 @@ for scenario in $SCENARIOS; do
 	echo "$scenario" >>"$done"
 done
 note "$(free -m)"
+note "figures of this run:"
+note "$(cat "$STATE/figures")"
 done_testing

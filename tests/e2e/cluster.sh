@@ -7,6 +7,8 @@
 #	start_cluster			what there was before the last boot comes up again
 #	start_NAME, stop_NAME		etcd apiserver controller_manager scheduler containerd kubelet
 #	set_mode ATTACH [CONTROLLER]	true or false: the driver's mode, and who attaches; restarts both sides
+#	figure TEXT...			a line of the summary at the end
+#	driver_calls [PARENT]		how often the driver was run (by this process), and how long it took
 #	keep_logs NAME			all logs, and all objects, to $STATE/logs/NAME
 #
 # The API server listens on port 443, and its service's address is one of this machine's: so pods reach
@@ -155,20 +157,53 @@ stop_kubelet() {
 }
 
 node_is_ready() {
-	[[ $(api GET "/api/v1/nodes/$node" 2>/dev/null | tr -d ' \n') == *'"type":"Ready","status":"True"'* ]] ||
-		kubectl get node "$node" 2>/dev/null | grep -qw Ready
+	[[ $(api GET "/api/v1/nodes/$node" 2>/dev/null) == *'"type":"Ready","status":"True"'* ]]
+}
+
+# kubectl's way to the API server without TLS, for api.
+start_proxy() {
+	start_daemon kubectl-proxy kubectl proxy --port=8001
+}
+
+# api METHOD PATH [BODY]: as apiserver.sh's, but with no program to start and no handshake. These take an emulated
+# CPU three seconds, and a scenario asks all the time. The answer has no space that nobody needs.
+api() {
+	local LC_ALL=C answer type=application/json body=${3:-} proxy
+	[ "$1" != PATCH ] || type=application/merge-patch+json
+	{
+		printf '%s %s HTTP/1.0\r\nHost: localhost\r\nAccept: application/json\r\n' "$1" "$2" >&"$proxy"
+		printf 'Content-Type: %s\r\nContent-Length: %d\r\n\r\n%s' "$type" ${#body} "$body" >&"$proxy"
+		answer=$(cat <&"$proxy")
+	} {proxy}<>/dev/tcp/127.0.0.1/8001 || return 1
+	exec {proxy}>&-
+	printf '%s\n' "${answer#*$'\r\n\r\n'}"
+	[[ $answer =~ ^HTTP/1\..\ 2 ]]
+}
+
+# lib.sh's, less often: to ask costs the components that are waited for.
+eventually() {
+	local end=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		[ $SECONDS -lt $end ] || return 1
+		sleep 0.5
+	done
 }
 
 start_cluster() {
 	local images
 	mountpoint -q /var/lib/cluster || mount_cluster_disk || return 1
 	make_network
+	"$SRC/tests/e2e/driver-calls" start /run/accounting || return 1
 	mkdir -p "$PLUGINS"
 	# etcd and the API server take longest, and containerd does not need them.
 	start_containerd || return 1
 	import_images "$IMAGES/test.tar" &
 	images=$!
-	start_apiserver --bind-address=0.0.0.0 --v="$verbosity" || return 1
+	make_credentials && start_proxy || return 1
+	# No beta API but the one that the scheduler wants: all are listed again and again.
+	start_apiserver --bind-address=0.0.0.0 --runtime-config=api/beta=false,policy/v1beta1=true \
+		--v="$verbosity" || return 1
 	start_controller_manager
 	start_scheduler
 	wait "$images" || return 1
@@ -196,6 +231,16 @@ set_mode() {
 	start_controller_manager
 	start_kubelet
 	eventually 120 node_is_ready
+}
+
+# figure TEXT...: is shown with the others at the end of the run.
+figure() {
+	printf '%s\n' "$*" >>"$STATE/figures"
+}
+
+# driver_calls [PARENT]: number of calls since the boot, mean and longest milliseconds.
+driver_calls() {
+	"$SRC/tests/e2e/driver-calls" count /run/accounting "$@"
 }
 
 keep_logs() {

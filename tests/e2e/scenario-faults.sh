@@ -51,7 +51,7 @@ vm errors d on
 vm unplug --surprise a
 vm unplug --surprise b
 says_cannot() {
-	kubectl logs failing | grep -q "cannot write"
+	said failing | grep -q "cannot write"
 }
 ok "the pod of the failing disk is told" eventually "$WAIT" says_cannot
 for name in idle writing; do

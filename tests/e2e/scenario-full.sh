@@ -12,13 +12,10 @@ run_pod filler full 'dd if=/dev/zero of=/data/fill bs=1M 2>/data/../tmp/said; ca
 	trap "exit 0" TERM; while :; do sleep 1; done'
 running filler
 running neighbour
-said() {
-	kubectl logs filler 2>/dev/null
-}
 is_full() {
-	[[ $(said) == *"No space left on device"*" 0 100% /data"* ]]
+	[[ $(said filler) == *"No space left on device"*" 0 100% /data"* ]]
 }
-ok "the pod gets ENOSPC at its last byte" eventually "$WAIT" is_full || note "$(said)"
+ok "the pod gets ENOSPC at its last byte" eventually "$WAIT" is_full || note "$(said filler)"
 lost=$((free_before - $(df --output=avail /var/lib/kubelet | tail -n 1)))
 ok "the node's own filesystem did not notice (KiB lost: $lost)" test "$lost" -lt 100000
 ok "the neighbour writes on" in_pod neighbour sh -c 'echo hello >/data/hello && sync && grep -q hello /data/hello'

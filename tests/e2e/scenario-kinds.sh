@@ -14,7 +14,7 @@ put_secret() {
 		"data": {"key": "'"$(base64 -w0 "$2")"'"}}' >/dev/null
 }
 for name in wrong right; do
-	head -c 48 /dev/urandom | base64 -w0 >"/tmp/$name"
+	(umask 077 && head -c 48 /dev/urandom | base64 -w0 >"/tmp/$name")
 done
 put_secret disk-key /tmp/wrong POST
 luks=(--encrypt luks2 --key-file /tmp/right -- --key secret:key --secret default/disk-key)

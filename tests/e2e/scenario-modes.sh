@@ -15,13 +15,21 @@ is_attached() {
 ok "attach: true, and the controller attaches" set_mode true true
 run_pod one data 'echo one >>/data/log; sync; trap "exit 0" TERM; while :; do sleep 1; done'
 running one
-is "the node has the volume attached" "$(attached)" 1
-ok "it was the controller that attached it" grep -q 'AttachVolume.Attach succeeded for volume' \
-	"$kube/log/kube-controller-manager.log"
+is "the node has what attach answered" "$(field "/api/v1/nodes/$node" '.status.volumesAttached[0].devicePath')" \
+	"/dev/disk/by-partuuid/$(volume_of "$(vm dev a)")"
+controller_calls() {
+	local calls
+	read -r calls _ <<<"$(driver_calls "$(cat "$kube/kube-controller-manager.pid")")"
+	echo "$calls"
+}
+called=$(controller_calls)
+isnt "it was the controller-manager that ran the driver, in its bare root" "$called" 0
 stage=$(findmnt -rno TARGET | grep -c '/flexvolume/solodisk/disk/mounts/')
 is "it is staged once" "$stage" 1
+note "driver calls so far, and those of the controller-manager: $(driver_calls), $called"
 ok "the pod is deleted" delete_pod one
 ok "and the volume is detached" eventually "$WAIT" is_attached 0
+ok "by a call of the controller-manager's" test "$(controller_calls)" -gt "$called"
 ok "nothing is mounted any more" eventually 60 no_mounts
 
 ok "attach: true, and kubelet attaches" set_mode true false
