@@ -16,6 +16,7 @@ rounds() {
 }
 
 heading() {
+	printf 'medians of elapsed and of processor time; ratio: median of the rounds, with quartiles\n\n'
 	printf '%-24s %9s %8s   %-32s %9s %8s  %7s %-13s %4s  %5s\n' "" "ms" "CPU ms" \
 		"compared with" "ms" "CPU ms" "ratio" "quartiles" "n" "goal"
 }
@@ -41,5 +42,4 @@ machine() {
 	! grep -q hypervisor /proc/cpuinfo || ! dmesg | grep -q 'Hypervisor detected: KVM' || accelerator=KVM
 	printf 'accelerator: %s, %s CPUs, Linux %s, %s\n' "$accelerator" "$(nproc)" "$(uname -r)" \
 		"$([ -e /run/udev/control ] && echo 'with udevd' || echo 'without udevd')"
-	printf 'medians of elapsed and of processor time; ratio: median of the rounds, with quartiles\n\n'
 }
