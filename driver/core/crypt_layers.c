@@ -21,6 +21,18 @@ struct layer {
 	dev_t devno;
 };
 
+void sd_crypt_dm_uuid(char *buf, size_t size, const char *type, const char *id)
+{
+	char digits[SD_ID_SIZE];
+	size_t n = 0;
+
+	for (const char *p = id; *p; p++)
+		if (*p != '-')
+			digits[n++] = *p;
+	digits[n] = '\0';
+	(void)snprintf(buf, size, "CRYPT-%s-%s-", type, digits);
+}
+
 /* Looks for one; a mapping of that name with another UUID is somebody else's. */
 static int find(const char *id, const char *name, const char *suffix, struct layer *ret,
         struct sd_error *err)

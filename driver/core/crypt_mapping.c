@@ -116,18 +116,6 @@ static int check_backing(
 	        name, actual_text, wanted_text, name);
 }
 
-void sd_crypt_dm_uuid(char *buf, size_t size, const char *type, const char *id)
-{
-	char digits[SD_ID_SIZE];
-	size_t n = 0;
-
-	for (const char *p = id; *p; p++)
-		if (*p != '-')
-			digits[n++] = *p;
-	digits[n] = '\0';
-	(void)snprintf(buf, size, "CRYPT-%s-%s-", type, digits);
-}
-
 static int check_dm_uuid(
         const char *kernel_name, const char *id, const char *name, struct sd_error *err)
 {

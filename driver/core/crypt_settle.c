@@ -11,7 +11,7 @@
 
 #include "cleanup.h"
 #include "crypt_private.h"
-#include "json.h"
+#include "crypt_settle.h"
 #include "lock.h"
 
 #include <endian.h>
@@ -24,9 +24,6 @@
 #define COPY_SIZE ((size_t)16 << 10) /* as sd_crypt_format() lays it out */
 #define BINARY_SIZE ((size_t)4096)   /* of that; behind it is the JSON */
 #define CHECKSUM_SIZE ((size_t)64)
-#define REQUIREMENT "online-reencrypt-v2"
-#define BACKUP "backup-"     /* flags of segments that are there for the re-encryption alone */
-#define FINAL "backup-final" /* what all is to be like in the end */
 
 /* struct luks2_hdr_disk, as "LUKS2 On-Disk Format Specification" has it: big-endian. */
 struct binary {
@@ -44,82 +41,8 @@ struct binary {
 	unsigned char checksum[CHECKSUM_SIZE];
 };
 
-struct settle {
-	const char *device;
-	const sd_json *now;      /* the JSON on the disk */
-	const char *segment;     /* the one that is no backup; of now, as these are */
-	const char *final;       /* and the one that has the new volume key */
-	const char *digest;      /* of that */
-	const sd_json *keyslots; /* of that: an array of their numbers */
-};
-
-static bool has(const sd_json *array, const char *text)
-{
-	for (size_t i = 0; i < sd_json_size(array); i++) {
-		const char *item = sd_json_as_string(sd_json_at(array, i));
-
-		if (item && strcmp(item, text) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* In the midst of its work a segment has other flags. */
-static int look_at_segment(const char *key, const sd_json *value, void *data, struct sd_error *err)
-{
-	const sd_json *flags = sd_json_get(value, "flags");
-	struct settle *settle = data;
-
-	(void)err;
-	for (size_t i = 0; i < sd_json_size(flags); i++) {
-		const char *flag = sd_json_as_string(sd_json_at(flags, i));
-
-		if (!flag || strncmp(flag, BACKUP, strlen(BACKUP)) != 0)
-			return 1;
-	}
-	if (has(flags, FINAL))
-		settle->final = key;
-	if (sd_json_size(flags) > 0)
-		return 0;
-	if (settle->segment)
-		return 1; /* a second one: the volume has two keys still */
-	settle->segment = key;
-	return 0;
-}
-
-/* If they are not of one digest nothing is done yet, or what is to be done is something else. */
-static int look_at_digest(const char *key, const sd_json *value, void *data, struct sd_error *err)
-{
-	const sd_json *segments = sd_json_get(value, "segments");
-	struct settle *settle = data;
-
-	(void)err;
-	if (!has(segments, settle->segment))
-		return 0;
-	if (settle->digest || !has(segments, settle->final))
-		return 1;
-	settle->digest = key;
-	settle->keyslots = sd_json_get(value, "keyslots");
-	return 0;
-}
-
-/* Whether it is this state: nothing but a re-encryption under way, and all data under one volume key. */
-static bool is_at_its_end(struct settle *settle)
-{
-	const sd_json *wanted = sd_json_get(
-	        sd_json_get(sd_json_get(settle->now, "config"), "requirements"), "mandatory");
-
-	return sd_json_size(wanted) == 1 && has(wanted, REQUIREMENT) &&
-	        sd_json_each(sd_json_get(settle->now, "segments"), look_at_segment, settle, NULL) ==
-	        0 &&
-	        settle->segment && settle->final &&
-	        sd_json_each(sd_json_get(settle->now, "digests"), look_at_digest, settle, NULL) ==
-	        0 &&
-	        settle->digest && sd_json_size(settle->keyslots) > 0;
-}
-
 /* A keyslot of the volume key that all data are under. Returns 1: the key opens one. */
-static int key_opens(const struct settle *settle, const struct sd_crypt_handle *handle,
+static int key_opens(const struct sd_settle *settle, const struct sd_crypt_handle *handle,
         const struct sd_key *key, struct sd_error *err)
 {
 	_cleanup_key_ struct sd_key volume_key = SD_KEY_INIT;
@@ -142,144 +65,6 @@ static int key_opens(const struct settle *settle, const struct sd_crypt_handle *
 	return 0;
 }
 
-struct wipe {
-	const struct settle *settle;
-	int fd;
-};
-
-struct filter {
-	const struct settle *settle;
-	const sd_json *from;
-	sd_json *to;
-};
-
-static int put(struct filter *filter, const char *key, sd_json *value)
-{
-	return value ? sd_json_set(filter->to, key, value) : -ENOMEM;
-}
-
-static int put_same(struct filter *filter, const char *key)
-{
-	return put(filter, key, sd_json_again(sd_json_get(filter->from, key)));
-}
-
-static int keep_keyslot(const char *key, const sd_json *value, void *data, struct sd_error *err)
-{
-	struct filter *filter = data;
-
-	(void)value;
-	(void)err;
-	return has(filter->settle->keyslots, key) ? put_same(filter, key) : 0;
-}
-
-static int keep_segment(const char *key, const sd_json *value, void *data, struct sd_error *err)
-{
-	struct filter *filter = data;
-
-	(void)value;
-	(void)err;
-	return strcmp(filter->settle->segment, key) == 0 ? put_same(filter, key) : 0;
-}
-
-static int keep_config(const char *key, const sd_json *value, void *data, struct sd_error *err)
-{
-	(void)value;
-	(void)err;
-	return strcmp(key, "requirements") != 0 ? put_same(data, key) : 0;
-}
-
-/* Those of the numbers that are keyslots still. */
-static sd_json *kept_of(const struct settle *settle, const sd_json *numbers)
-{
-	sd_json *kept = sd_json_array();
-
-	for (size_t i = 0; kept && i < sd_json_size(numbers); i++) {
-		const char *number = sd_json_as_string(sd_json_at(numbers, i));
-
-		if (number && has(settle->keyslots, number) &&
-		        sd_json_append(kept, sd_json_string(number)) < 0) {
-			sd_json_free(kept);
-			return NULL;
-		}
-	}
-	return kept;
-}
-
-static int keep_in_token(const char *key, const sd_json *value, void *data, struct sd_error *err)
-{
-	struct filter *filter = data;
-
-	(void)err;
-	return strcmp(key, "keyslots") == 0 ? put(filter, key, kept_of(filter->settle, value))
-	                                    : put_same(filter, key);
-}
-
-static int keep_in_digest(const char *key, const sd_json *value, void *data, struct sd_error *err)
-{
-	struct filter *filter = data;
-	sd_json *segments;
-
-	(void)value;
-	(void)err;
-	if (strcmp(key, "segments") != 0)
-		return put_same(filter, key);
-	segments = sd_json_array();
-	if (segments && sd_json_append(segments, sd_json_string(filter->settle->segment)) < 0) {
-		sd_json_free(segments);
-		return -ENOMEM;
-	}
-	return put(filter, key, segments);
-}
-
-/* filter->to[key] becomes what keep leaves of filter->from[key]. */
-static int put_filtered(struct filter *filter, const char *key,
-        int (*keep)(const char *key, const sd_json *value, void *data, struct sd_error *err))
-{
-	struct filter inner = { filter->settle, sd_json_get(filter->from, key), sd_json_object() };
-	int r = inner.to ? sd_json_each(inner.from, keep, &inner, NULL) : -ENOMEM;
-
-	if (r < 0) {
-		sd_json_free(inner.to);
-		return r;
-	}
-	return put(filter, key, inner.to);
-}
-
-static int keep_token(const char *key, const sd_json *value, void *data, struct sd_error *err)
-{
-	(void)value;
-	(void)err;
-	return put_filtered(data, key, keep_in_token);
-}
-
-static int keep_digest(const char *key, const sd_json *value, void *data, struct sd_error *err)
-{
-	struct filter *filter = data;
-
-	(void)value;
-	(void)err;
-	return strcmp(filter->settle->digest, key) == 0 ? put_filtered(filter, key, keep_in_digest)
-	                                                : 0;
-}
-
-static int make_then(const struct settle *settle, sd_json **ret, struct sd_error *err)
-{
-	struct filter filter = { settle, settle->now, sd_json_object() };
-	int r;
-
-	*ret = filter.to;
-	r = filter.to ? put_filtered(&filter, "keyslots", keep_keyslot) : -ENOMEM;
-	if (r == 0)
-		r = put_filtered(&filter, "tokens", keep_token);
-	if (r == 0)
-		r = put_filtered(&filter, "segments", keep_segment);
-	if (r == 0)
-		r = put_filtered(&filter, "digests", keep_digest);
-	if (r == 0)
-		r = put_filtered(&filter, "config", keep_config);
-	return r < 0 ? sd_error_set(err, ENOMEM, "out of memory") : 0;
-}
-
 /* Puts the new JSON into a copy of the header, with the next sequence number and its checksum. */
 static int renew(unsigned char *copy, const char *text, struct sd_error *err)
 {
@@ -293,7 +78,7 @@ static int renew(unsigned char *copy, const char *text, struct sd_error *err)
 }
 
 /* The second copy first: one of the two is always whole. */
-static int write_copies(const struct settle *settle, const sd_json *then, int fd,
+static int write_copies(const struct sd_settle *settle, const sd_json *then, int fd,
         unsigned char *copies, struct sd_error *err)
 {
 	_cleanup_free_ char *text = sd_json_line(then);
@@ -316,6 +101,11 @@ static int write_copies(const struct settle *settle, const sd_json *then, int fd
 	return r;
 }
 
+struct wipe {
+	const struct sd_settle *settle;
+	int fd;
+};
+
 /* Of a keyslot that is none any more the volume key shall not be had again. */
 static int wipe_keyslot(const char *key, const sd_json *value, void *data, struct sd_error *err)
 {
@@ -325,8 +115,8 @@ static int wipe_keyslot(const char *key, const sd_json *value, void *data, struc
 	const char *size = sd_json_as_string(sd_json_get(area, "size"));
 	struct wipe *wipe = data;
 
-	if (has(wipe->settle->keyslots, key) || !type || strcmp(type, "luks2") != 0 || !offset ||
-	        !size)
+	if (sd_settle_has(wipe->settle->keyslots, key) || !type || strcmp(type, "luks2") != 0 ||
+	        !offset || !size)
 		return 0;
 	return sd_crypt_overwrite(wipe->fd, wipe->settle->device, strtoull(offset, NULL, 10),
 	        strtoull(size, NULL, 10), err);
@@ -372,7 +162,7 @@ int sd_crypt_settle(const struct sd_crypt_handle *handle, const char *device,
 	_cleanup_close_ int fd = open(device, O_RDWR | O_DIRECT | O_CLOEXEC);
 	_cleanup_free_ unsigned char *copies = aligned_alloc(BINARY_SIZE, 2 * COPY_SIZE);
 	_cleanup_json_ sd_json *now = NULL, *then = NULL;
-	struct settle settle = { .device = device };
+	struct sd_settle settle = { .device = device };
 	struct wipe wipe = { &settle, fd };
 	const char *text;
 	int r;
@@ -392,14 +182,14 @@ int sd_crypt_settle(const struct sd_crypt_handle *handle, const char *device,
 		        device);
 	}
 	settle.now = now;
-	if (!is_at_its_end(&settle))
+	if (!sd_settle_is_at_end(&settle))
 		return 0;
 	r = check_is_left(mapping, err);
 	if (r == 0)
 		r = key_opens(&settle, handle, key, err);
 	if (r <= 0)
 		return r;
-	r = make_then(&settle, &then, err);
+	r = sd_settle_make(&settle, &then, err);
 	if (r == 0)
 		r = write_copies(&settle, then, fd, copies, err);
 	if (r == 0)
