@@ -5,6 +5,7 @@
 #include "lock.h"
 #include "log.h"
 #include "mounts.h"
+#include "node_view.h"
 #include "record.h"
 
 #include <errno.h>
@@ -115,13 +116,6 @@ static int usage_read(struct claim *claim, struct usage *ret, struct sd_error *e
 	return r;
 }
 
-int claim_check_unused(struct claim *claim, struct sd_error *err)
-{
-	_cleanup_(usage_free) struct usage usage = { 0 };
-
-	return usage_read(claim, &usage, err);
-}
-
 static int close_unused(struct claim *claim, struct usage *usage, struct sd_error *err)
 {
 	const char *id = claim->volume.mark.id;
@@ -142,17 +136,35 @@ static int close_unused(struct claim *claim, struct usage *usage, struct sd_erro
 	return claim_forget(&usage->record, err);
 }
 
-int claim_make_idle(struct claim *claim, struct sd_error *err)
+/* Where its stage would be seen; close: and taken away. */
+static int look_on_node(struct claim *claim, bool close, struct sd_error *err)
 {
 	_cleanup_(usage_free) struct usage usage = { 0 };
+	int own, r, back;
+
+	r = node_view_enter(&own, err);
+	if (r < 0)
+		return r;
+	r = usage_read(claim, &usage, err);
+	if (r == 0 && close)
+		r = close_unused(claim, &usage, err);
+	back = node_view_leave(own, err);
+	return back < 0 ? back : r;
+}
+
+int claim_check_unused(struct claim *claim, struct sd_error *err)
+{
+	return look_on_node(claim, false, err);
+}
+
+int claim_make_idle(struct claim *claim, struct sd_error *err)
+{
 	struct sd_volume *volume = &claim->volume;
 	_cleanup_close_ int fd = -1;
 	int r;
 
-	r = usage_read(claim, &usage, err);
-	if (r == 0)
-		r = close_unused(claim, &usage, err);
-	/* Other mount namespaces are not seen in ours; the kernel's own word is O_EXCL. */
+	r = look_on_node(claim, true, err);
+	/* Still other mount namespaces are not seen; the kernel's own word is O_EXCL. */
 	if (r == 0)
 		r = sd_disk_check_idle(&volume->disk, volume->disk_fd, err);
 	if (r < 0)

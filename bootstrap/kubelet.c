@@ -250,6 +250,13 @@ static const char *usual_dir(void)
 	return USUAL_DIR;
 }
 
+int kubelet_pid(void)
+{
+	struct flags ignored = { 0 };
+
+	return find_process(runs_kubelet, &ignored);
+}
+
 int kubelet_find(struct kubelet *ret, struct sd_error *err)
 {
 	struct kubelet kubelet = { .root_dir = "/var/lib/kubelet", .controller_attach = 1 };

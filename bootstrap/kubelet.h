@@ -19,6 +19,9 @@ struct kubelet {
 	char controller_dir[PATH_MAX]; /* its plugin directory, in its own view */
 };
 
+/* Its process; 0: none is seen. */
+int kubelet_pid(void);
+
 /*
  * Looks for a kubelet in /proc, reads its flags, then its configuration file and its drop-ins; a flag counts
  * more. Where nothing is said, plugin_dir is what is usual for the distribution. All below the root prefix.

@@ -6,6 +6,7 @@
 #include "lock.h"
 #include "log.h"
 #include "mounts.h"
+#include "node_view.h"
 #include "record.h"
 #include "root.h"
 
@@ -131,12 +132,19 @@ static void sweep_mappings(struct sd_error *err)
 int sweep_run(void *data, const struct sd_disk *disk, size_t i, const struct events *events,
         struct outcome *ret, struct sd_error *err)
 {
+	int own;
+
 	(void)data;
 	(void)disk;
 	(void)i;
 	(void)events;
 	(void)ret;
+	/* This is a child with nothing else to do, so it stays there. */
+	if (node_view_enter(&own, err) < 0)
+		return -err->code;
 	sweep_records(err);
 	sweep_mappings(err);
+	if (own >= 0)
+		(void)close(own);
 	return -err->code;
 }

@@ -42,6 +42,11 @@ void sd_mount_list_free(struct sd_mount_list *list)
 	*list = (struct sd_mount_list){ 0 };
 }
 
+int sd_mounts_load(struct sd_error *err)
+{
+	return sd_libmount_load(err);
+}
+
 /* A line that libmount cannot read might be the one that matters: no answer rather than a guess. */
 static int refuse_line(struct libmnt_table *table, const char *filename, int line)
 {

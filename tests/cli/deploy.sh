@@ -79,7 +79,7 @@ version=$(sed -n 's/^VERSION := //p' "$SRC/Makefile")
 is "the image is this version's" "$(manifests images attach)" "localhost/solodisk:$version"
 is "and the chart" "$(sed -n 's/^\(appVersion\|version\): //p' "$CHART/Chart.yaml")" "$version"$'\n'"$version"
 
-agent="hostPID privileged root /dev:rw /var/lib/kubelet:rw /run/solodisk:rw /etc/solodisk/keys \
+agent="hostPID privileged root /dev:rw /var/lib/kubelet:rw /run/solodisk:rw /run/cryptsetup:rw /etc/solodisk/keys \
 /var/lib/solodisk:rw /etc/machine-id"
 plugins=/usr/libexec/kubernetes/kubelet-plugins/volume/exec
 is "what each container may do beyond its own walls" "$(manifests powers attach | sort)" \
