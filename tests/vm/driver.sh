@@ -9,6 +9,9 @@ PODS=/var/lib/kubelet/pods
 STAGES=/var/lib/kubelet/plugins/kubernetes.io/flexvolume/solodisk/disk/mounts
 KEYS=/etc/solodisk/keys
 PATH=$BUILD:$PATH
+# Before a path of the node: the path where the driver has it. Stages do not spread: their parent is unbindable.
+VIEW=""
+[ "${BARE:-}" != 1 ] || VIEW=/bare
 
 # install_driver true|false [MORE-JSON]: the driver directory, with attach mode on or off. With BARE=1 in the
 # environment it is the bundle's, in a root without anything else, and $DRIVER goes there.

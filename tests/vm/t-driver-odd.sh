@@ -24,14 +24,15 @@ succeeds "behind a link: unmount" unmount "$target"
 no_leftovers "behind a link: the stage is gone and LUKS is closed"
 
 # A filesystem that is not ours lies where a stage should be.
-mkdir -p /srv/foreign "$STAGES/$plain"
-mount -t tmpfs foreign /srv/foreign
-fails "a tmpfs in the way of mountdevice" "already carries" mountdevice /srv/foreign x "$(options "$plain" pv)"
-is "it is still there" "$(findmnt -nro SOURCE /srv/foreign)" foreign
-mkdir -p "$STAGES/$plain" && mount -t tmpfs foreign "$STAGES/$plain"
+foreign=/var/lib/kubelet/foreign
+stage=$VIEW$STAGES/$plain
+mkdir -p "$foreign" && mount -t tmpfs foreign "$foreign"
+fails "a tmpfs in the way of mountdevice" "already carries" mountdevice "$foreign" x "$(options "$plain" pv)"
+is "it is still there" "$(findmnt -nro SOURCE "$(readlink -f "$foreign")")" foreign
+mkdir -p "$stage" && mount -t tmpfs foreign "$stage"
 fails "a tmpfs in the way of mount's stage" "already carries" mount "$target" "$(options "$plain" pv)"
-is "it is still there too" "$(findmnt -nro SOURCE "$STAGES/$plain")" foreign
-umount "$STAGES/$plain" /srv/foreign
+is "it is still there too" "$(findmnt -nro SOURCE "$(readlink -f "$stage")")" foreign
+umount "$stage" "$foreign"
 no_leftovers "and nothing is noted of it"
 
 # A repeated mount with another wish must not take the first away.
