@@ -4,6 +4,7 @@
 
 #include "agent/agent.h"
 #include "cleanup.h"
+#include "cluster.h"
 #include "commands.h"
 #include "node_config.h"
 
@@ -84,15 +85,6 @@ static int check_config(const struct tool *tool, const char *path, struct sd_err
 	return tool_print_json(json, false, err) < 0 ? TOOL_FAILED : TOOL_OK;
 }
 
-/* It becomes a part of paths. */
-static bool is_node_name(const char *name)
-{
-	size_t len = strlen(name);
-
-	return len > 0 && len <= 253 &&
-	        strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-.") == len && name[0] != '.';
-}
-
 static int run(
         struct tool *tool, const struct command *self, int argc, char **argv, struct sd_error *err)
 {
@@ -107,7 +99,7 @@ static int run(
 		return check_config(tool, arguments.check_config, err);
 	if (arguments.probe)
 		return server_probe(arguments.agent.listen, err) < 0 ? TOOL_FAILED : TOOL_OK;
-	if (!arguments.agent.node || !is_node_name(arguments.agent.node))
+	if (!arguments.agent.node || !cluster_is_node_name(arguments.agent.node))
 		return command_usage(self, err,
 		        "which node is this? --node-name NAME, or NODE_NAME in the environment");
 	return agent_run(&arguments.agent, err) < 0 ? TOOL_REFUSED : TOOL_OK;

@@ -3,39 +3,39 @@
 
 /* What `solodisk doctor` finds on a node: looks only, below the root prefix. */
 
-#include "error.h"
+#include "findings.h"
 #include "kubelet.h"
+#include "versions.h"
 
 #include <stdbool.h>
-#include <stddef.h>
+#include <sys/stat.h>
 
-enum finding_status {
-	FINDING_OK,
-	FINDING_WARN, /* something cannot be used, or could not be seen */
-	FINDING_FAIL, /* volumes will not be mounted */
-};
+#define DRIVER_EXECUTABLE DRIVER_NAME "/disk"
 
-struct finding {
-	enum finding_status status;
-	const char *name; /* of the check */
-	char text[512];   /* what is so, and if it is not ok, what to do */
-};
+/* Whether the cluster says that its controller-manager attaches volumes to this Node. */
+enum managed { MANAGED_UNKNOWN, NOT_MANAGED, MANAGED };
 
-struct findings {
-	struct finding all[64];
-	size_t n;
-};
-
-/* Adds one; what finds no room is told by the last. */
-void findings_add(struct findings *findings, enum finding_status status, const char *name,
-        const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/*
+ * Asks the cluster for this Node. kubeconfig: NULL for the pod's credentials; without any, or if node is NULL,
+ * nothing is asked and nothing found.
+ */
+enum managed doctor_ask_cluster(
+        struct findings *findings, const char *kubeconfig, const char *node);
 
 /* The node: modules, /run, clock, the propagation of mounts in kubelet's directory. */
 void doctor_node(struct findings *findings, const struct kubelet *kubelet, bool live);
 
-/* The driver: as kubelet and a controller-manager here see it, its mode; plugin_dir as it was given or found. */
-void doctor_driver(
-        struct findings *findings, const struct kubelet *kubelet, const char *plugin_dir);
+/* The driver: as kubelet sees it, and its mode; plugin_dir as it was given or found. */
+void doctor_driver(struct findings *findings, const struct kubelet *kubelet, enum managed managed,
+        const char *plugin_dir);
+
+/* The driver's mode, against kubelet's setting, the cluster's word, and what a controller-manager here sees. */
+void doctor_attach(struct findings *findings, const struct kubelet *kubelet, enum managed managed,
+        int plugin_fd);
+
+/* Whether a process sees the driver, which is this executable, in a directory of its own view. */
+void doctor_check_seen(struct findings *findings, int pid, const char *who, const char *dir,
+        const struct stat *executable);
 
 /* This node's settings: configuration and key files. */
 void doctor_settings(struct findings *findings);

@@ -13,8 +13,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define EXECUTABLE DRIVER_NAME "/disk"
-
 /* Whether a process finds the driver in a directory of its own view. -EACCES...: cannot be seen. */
 static int is_seen(int pid, const char *dir, const struct stat *wanted)
 {
@@ -23,13 +21,13 @@ static int is_seen(int pid, const char *dir, const struct stat *wanted)
 
 	if (sd_root_path(path, sizeof(path), "/proc/%d/root", pid) < 0 || stat(path, &st) < 0)
 		return -errno;
-	if (sd_root_path(path, sizeof(path), "/proc/%d/root%s/" EXECUTABLE, pid, dir) < 0 ||
+	if (sd_root_path(path, sizeof(path), "/proc/%d/root%s/" DRIVER_EXECUTABLE, pid, dir) < 0 ||
 	        stat(path, &st) < 0)
 		return 0;
 	return st.st_ino == wanted->st_ino && st.st_dev == wanted->st_dev;
 }
 
-static void check_seen(struct findings *findings, int pid, const char *who, const char *dir,
+void doctor_check_seen(struct findings *findings, int pid, const char *who, const char *dir,
         const struct stat *executable)
 {
 	int r = is_seen(pid, dir, executable);
@@ -49,37 +47,6 @@ static void check_seen(struct findings *findings, int pid, const char *who, cons
 		        who, pid, dir);
 }
 
-static void check_mode(struct findings *findings, const struct kubelet *kubelet, int plugin_fd)
-{
-	struct sd_error err = SD_ERROR_INIT;
-	int attach = versions_attach(plugin_fd, &err);
-
-	if (attach < 0)
-		findings_add(findings, FINDING_FAIL, "attach mode",
-		        "%s: mend it, or install with --attach", err.text);
-	else if (!attach)
-		findings_add(findings, FINDING_OK, "attach mode",
-		        "attach is false: kubelet needs no controller");
-	else if (!kubelet->controller_attach)
-		findings_add(findings, FINDING_OK, "attach mode",
-		        "attach is true, and kubelet attaches by itself (enableControllerAttachDetach is "
-		        "false)");
-	else if (!kubelet->controller_pid)
-		findings_add(findings, FINDING_WARN, "attach mode",
-		        "attach is true, and the controller-manager attaches; it does not run here, so see "
-		        "that the driver is in its --flex-volume-plugin-dir too");
-	else
-		findings_add(findings, FINDING_OK, "attach mode",
-		        "attach is true, and the controller-manager attaches");
-	if (attach > 0 && kubelet->controller_attach && kubelet->controller_pid) {
-		struct stat st;
-
-		if (fstatat(plugin_fd, EXECUTABLE, &st, 0) == 0)
-			check_seen(findings, kubelet->controller_pid, "the controller-manager",
-			        kubelet->controller_dir, &st);
-	}
-}
-
 /* What a first install that was cut off left; see versions.h on why nobody removes it. */
 static void check_leftovers(struct findings *findings, int plugin_fd)
 {
@@ -94,7 +61,8 @@ static void check_leftovers(struct findings *findings, int plugin_fd)
 			        entry->d_name);
 }
 
-void doctor_driver(struct findings *findings, const struct kubelet *kubelet, const char *plugin_dir)
+void doctor_driver(struct findings *findings, const struct kubelet *kubelet, enum managed managed,
+        const char *plugin_dir)
 {
 	_cleanup_close_ int fd = -1;
 	struct sd_error err = SD_ERROR_INIT;
@@ -104,7 +72,7 @@ void doctor_driver(struct findings *findings, const struct kubelet *kubelet, con
 	fd = tree_open(plugin_dir, false, &err);
 	if (fd >= 0)
 		versions_look(fd, &now);
-	if (fd < 0 || !now.installed || fstatat(fd, EXECUTABLE, &st, 0) < 0) {
+	if (fd < 0 || !now.installed || fstatat(fd, DRIVER_EXECUTABLE, &st, 0) < 0) {
 		findings_add(findings, FINDING_FAIL, "driver",
 		        "there is none in %s: solodisk install", plugin_dir);
 		return;
@@ -112,12 +80,12 @@ void doctor_driver(struct findings *findings, const struct kubelet *kubelet, con
 	findings_add(findings, FINDING_OK, "driver", "%s in %s",
 	        now.current[0] ? now.current : "single files", plugin_dir);
 	if (kubelet->pid)
-		check_seen(findings, kubelet->pid, "kubelet", kubelet->plugin_dir, &st);
+		doctor_check_seen(findings, kubelet->pid, "kubelet", kubelet->plugin_dir, &st);
 	else
 		findings_add(findings, FINDING_WARN, "plugin directory",
 		        "no kubelet runs here, so its plugin directory is a guess: start it, and look again");
 	check_leftovers(findings, fd);
-	check_mode(findings, kubelet, fd);
+	doctor_attach(findings, kubelet, managed, fd);
 }
 
 static void check_config(struct findings *findings)

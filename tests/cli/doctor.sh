@@ -70,6 +70,63 @@ says "the controller here has another directory" fail "controller-manager .proce
 good_node --attach true
 printf '%s\0' kubelet --volume-plugin-dir=$PLUGINS --enable-controller-attach-detach=false >"$N/proc/77/cmdline"
 exits "kubelet attaches by itself" 0 doctor
+
+# The cluster's word. It is a server of this test's, on loopback, so without TLS.
+unset KUBECONFIG NODE_NAME KUBERNETES_SERVICE_HOST
+cat >"$TMP/server.py" <<'END'
+import http.server
+class Handler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+print(server.server_port, flush=True)
+server.serve_forever()
+END
+mkdir -p "$TMP/api/api/v1/nodes"
+(cd "$TMP/api" && exec python3 "$TMP/server.py" >"$TMP/port") &
+server=$!
+at_exit "kill $server 2>/dev/null"
+eventually 30 test -s "$TMP/port"
+cat >"$TMP/kubeconfig" <<END
+{"clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:$(<"$TMP/port")"}}],
+ "users": [{"name": "u", "user": {"token": "t"}}],
+ "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}], "current-context": "x"}
+END
+chmod 0600 "$TMP/kubeconfig"
+# annotate [ANNOTATION...]: the Node has these.
+annotate() {
+	jq -n '{metadata: {name: "node-a", annotations: ($ARGS.positional | map({(.): "true"}) | add)}}' --args "$@" \
+		>"$TMP/api/api/v1/nodes/node-a"
+}
+managed=volumes.kubernetes.io/controller-managed-attach-detach
+asks() {
+	doctor --kubeconfig "$TMP/kubeconfig" --node-name node-a
+}
+good_node --attach true
+mkdir "$N/proc/88" && ln -s ../.. "$N/proc/88/root"
+printf '%s\0' /bin/kube-controller-manager --flex-volume-plugin-dir=$PLUGINS >"$N/proc/88/cmdline"
+annotate $managed
+exits "kubelet and cluster want the controller to attach" 0 asks
+annotate volumes.kubernetes.io/keep-terminated-pod-volumes
+exits "kubelet waits for a controller that does not attach for its Node" 3 asks
+like "is told" "$(grep ^fail "$tests_output")" "waits for the controller-manager.*$managed; restart kubelet"
+printf 'kind: KubeletConfiguration\nenableControllerAttachDetach: false\n' >"$N/kubelet.yaml"
+printf '%s\0' kubelet --volume-plugin-dir=$PLUGINS --config=/kubelet.yaml >"$N/proc/77/cmdline"
+exits "kubelet attaches by itself, and the cluster knows it" 0 asks
+like "is told" "$(grep 'attach mode' "$tests_output")" "^ok .*kubelet attaches by itself"
+annotate $managed
+exits "both attach" 3 asks
+like "is told" "$(grep ^fail "$tests_output")" "controller-manager does too.*$managed; restart kubelet"
+"$BUILD/solodisk" install --root "$N" --from "$SRC/build/bundle/driver" --attach false >/dev/null
+exits "where the driver is not attached it does not matter" 0 asks
+rm "$TMP/api/api/v1/nodes/node-a"
+exits "a Node that there is not" 0 asks
+like "is told" "$(grep ^warn "$tests_output")" "attach mode: Node node-a cannot be asked"
+exits "which Node?" 2 doctor --kubeconfig "$TMP/kubeconfig"
+exits "not any path" 2 doctor --kubeconfig "$TMP/kubeconfig" --node-name ../secrets
+NODE_NAME=node-a exits "in no pod nothing is asked" 0 doctor
+is "nor told" "$(grep -v '^ok ' "$tests_output")" ""
+
 good_node && echo '{"attach": "yes"}' >"$N$PLUGINS/solodisk~disk/.config.json"
 says "a wrong mode" fail 'attach mode: .*"attach"'
 good_node && mkdir -p "$N/etc/solodisk/keys" && (umask 022 && echo secret-text >"$N/etc/solodisk/keys/tenant")
