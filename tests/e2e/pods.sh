@@ -84,11 +84,12 @@ in_pod() {
 	"$KUBERNETES/bin/runc" --root /run/containerd/runc/k8s.io exec "$(container_of "$1")" "${@:2}"
 }
 container_of() {
-	local file
-	file=$(grep -lF '"io.kubernetes.cri.sandbox-name":"'"$1"'"' /dev/null \
-		$(grep -lF '"io.kubernetes.cri.container-type":"container"' /run/containerd/io.containerd.runtime.v2.task/k8s.io/*/config.json))
-	file=${file%/config.json}
-	printf '%s' "${file##*/}"
+	local config dir
+	for dir in /run/containerd/io.containerd.runtime.v2.task/k8s.io/*; do
+		config=$(<"$dir/config.json")
+		[[ $config == *'"io.kubernetes.cri.sandbox-name":"'"$1"'"'* ]] || continue
+		[[ $config == *'"io.kubernetes.cri.container-type":"container"'* ]] && printf '%s' "${dir##*/}"
+	done
 }
 
 # said POD: its output so far, of all its starts.
