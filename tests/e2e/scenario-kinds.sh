@@ -36,9 +36,9 @@ put_secret disk-key /tmp/right PATCH /disk-key
 run_pod grows grows
 running plain
 running one
-is "a pod that is not root has its volume by its fsGroup" "$(in_pod one stat -c %g:%u:%a /data)" 2000:0:2770 ||
+is "a pod that is not root has its volume by its fsGroup" "$(in_pod one stat -c %g:%u:%a /data)" 2000:0:2775 ||
 	note "$(in_pod one ls -lan /data)"
-like "it is on LUKS" "$(lsblk -nro TYPE,FSTYPE "$(vm dev a)")" 'crypt xfs'
+is "it is XFS on LUKS" "$(lsblk -nro TYPE "$(vm dev a)" | tail -n 1) $(in_pod one stat -f -c %T /data)" "crypt xfs"
 ok "another one too, by Always" in_pod plain sh -c 'echo plain >/data/marker'
 
 ok "an inline volume is refused: the event says so" eventually "$WAIT" event_says 'inline FailedMount [^$]*allowInline'
