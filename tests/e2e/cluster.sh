@@ -30,7 +30,9 @@ mount_cluster_disk() {
 	mkdir -p /var/lib/cluster
 	mount "$disk" /var/lib/cluster || return 1
 	mkdir -p "$kube/log" /var/lib/cluster/{containerd,kubelet,cni} /var/lib/kubelet /var/lib/cni
+	# Kubelet's as a group of its own: what is mounted below is to be there once.
 	mount --bind /var/lib/cluster/kubelet /var/lib/kubelet &&
+		mount --make-private /var/lib/kubelet && mount --make-shared /var/lib/kubelet &&
 		mount --bind /var/lib/cluster/cni /var/lib/cni
 }
 
