@@ -7,6 +7,7 @@
 #	run_pod NAME CLAIM [SHELL-COMMAND]	a pod with the claim at /data; waits for nothing
 #	pod_runs NAME, pod_is_gone NAME, phase NAME, claim_phase NAME
 #	in_pod NAME COMMAND...			in the pod's container, as its user
+#	container_of NAME			its container's ID: another one if it was started again
 #	said NAME				what the pod has printed
 #	delete_pod NAME...			and waits
 #	reset_disks				at a scenario's end: nothing left, all disks blank
