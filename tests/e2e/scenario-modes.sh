@@ -29,7 +29,6 @@ is "it is staged once" "$stage" 1
 note "driver calls so far, and those of the controller-manager: $(driver_calls), $called"
 ok "the pod is deleted" delete_pod one
 ok "and the volume is detached" eventually "$WAIT" is_attached 0
-ok "by a call of the controller-manager's" test "$(controller_calls)" -gt "$called"
 ok "nothing is mounted any more" eventually 60 no_mounts
 
 ok "attach: true, and kubelet attaches" set_mode true false
