@@ -48,6 +48,8 @@ run_pod() {
 	[ "${2:0:1}" != "{" ] || volumes=$2
 	command=${command//\\/\\\\}
 	command=${command//\"/\\\"}
+	command=${command//$'\n'/\\n}
+	command=${command//$'\t'/ }
 	api POST /api/v1/namespaces/default/pods '{"metadata": {"name": "'"$1"'"}, "spec": {
 		"terminationGracePeriodSeconds": 5, "automountServiceAccountToken": false, '"${4:+$4,}"'
 		"containers": [{"name": "main", "image": "localhost/test:1", "imagePullPolicy": "Never",
