@@ -281,6 +281,7 @@ int api_open(uv_loop_t *loop, const char *kubeconfig, struct api **ret, struct s
 	if (!api)
 		return sd_error_set(err, ENOMEM, "out of memory");
 	api->loop = loop;
+	api->patience = (struct api_patience){ 300, 600, 30 };
 	r = kubeconfig ? kubeconfig_read(kubeconfig, &api->credentials, err)
 	               : kubeconfig_of_pod(&api->credentials, err);
 	if (r == 0)

@@ -28,6 +28,14 @@ struct api_counter {
 	uint64_t n;
 };
 
+/*
+ * How long a watch may be silent. As other clients of API servers it asks for an end after some minutes, each
+ * at another moment; a stream that is not ended by then, and the grace, is dead. Tests have less of it.
+ */
+struct api_patience {
+	uint64_t watch_min_s, watch_max_s, watch_grace_s;
+};
+
 struct api {
 	uv_loop_t *loop;
 	struct http *http;
@@ -40,6 +48,7 @@ struct api {
 	uint64_t not_before; /* the server wants to be left alone until then */
 	struct api_counter counters[64];
 	size_t n_counters;
+	struct api_patience patience;
 	bool is_closed;
 };
 

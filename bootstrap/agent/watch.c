@@ -2,6 +2,7 @@
 #include "api_private.h"
 #include "cleanup.h"
 #include "watch_lines.h"
+#include "watch_url.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,10 +10,6 @@
 
 #define PAGE 500
 #define LIST_LIMIT_MS 60000
-/* As other clients of API servers: each asks anew after some minutes, not all at the same moment. */
-#define WATCH_MIN_S 300
-#define WATCH_MAX_S 600
-#define WATCH_GRACE_S 30      /* a stream that the server should have ended by then is dead */
 #define LIVED_MS 5000         /* a stream that lasted this long was no failure */
 #define ANSWER_MAX (64 << 10) /* of a refused watch */
 
@@ -99,36 +96,6 @@ static int take_version(struct api_watch *watch, const sd_json *object, struct s
 	return 0;
 }
 
-/* Everything but what RFC 3986 never reserves. */
-static char *encode(const char *text)
-{
-	static const char plain[] =
-	        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-	char *encoded = malloc(3 * strlen(text) + 1), *p = encoded;
-
-	for (; encoded && *text; text++) {
-		if (strchr(plain, *text))
-			*p++ = *text;
-		else
-			p += sprintf(p, "%%%02X", (unsigned char)*text);
-	}
-	if (encoded)
-		*p = '\0';
-	return encoded;
-}
-
-static char *query(const struct api_watch *watch, const char *first)
-{
-	char mark = strchr(watch->path, '?') ? '&' : '?';
-	char *path;
-
-	if (asprintf(&path, "%s%c%s%s%s", watch->path, mark, first,
-	            watch->selector ? "&labelSelector=" : "",
-	            watch->selector ? watch->selector : "") < 0)
-		return NULL;
-	return path;
-}
-
 /* ---- the list ---- */
 
 static int add_items(struct api_watch *watch, const sd_json *list, struct sd_error *err)
@@ -154,7 +121,7 @@ static int take_page(struct api_watch *watch, const sd_json *list, struct sd_err
 		return r;
 	if (!more || !*more)
 		return take_version(watch, list, err);
-	watch->more = encode(more);
+	watch->more = watch_encode(more);
 	return watch->more ? 0 : sd_error_set(err, ENOMEM, "out of memory");
 }
 
@@ -200,7 +167,7 @@ static int start_list(struct api_watch *watch, struct sd_error *err)
 		first = NULL;
 		return sd_error_set(err, ENOMEM, "out of memory");
 	}
-	path = query(watch, first);
+	path = watch_url(watch->path, first, watch->selector);
 	if (!path)
 		return sd_error_set(err, ENOMEM, "out of memory");
 	what.path = path;
@@ -309,10 +276,11 @@ static void on_stream_done(void *data, const struct http_result *result)
 
 static int start_stream(struct api_watch *watch, struct sd_error *err)
 {
-	uint64_t seconds = api_random(WATCH_MIN_S, WATCH_MAX_S);
-	_cleanup_free_ char *first = NULL, *path = NULL, *version = encode(watch->version);
+	const struct api_patience *patience = &watch->api->patience;
+	uint64_t seconds = api_random(patience->watch_min_s, patience->watch_max_s);
+	_cleanup_free_ char *first = NULL, *path = NULL, *version = watch_encode(watch->version);
 	struct http_what what = { .method = "GET",
-		.limit_ms = (seconds + WATCH_GRACE_S) * 1000,
+		.limit_ms = (seconds + patience->watch_grace_s) * 1000,
 		.text_max = ANSWER_MAX,
 		.stream = on_stream,
 		.stream_data = watch };
@@ -325,7 +293,7 @@ static int start_stream(struct api_watch *watch, struct sd_error *err)
 		first = NULL;
 		return sd_error_set(err, ENOMEM, "out of memory");
 	}
-	path = query(watch, first);
+	path = watch_url(watch->path, first, watch->selector);
 	if (!path)
 		return sd_error_set(err, ENOMEM, "out of memory");
 	what.path = path;
@@ -364,7 +332,7 @@ int api_watch_start(struct api *api, const char *path, const char *selector,
 	watch->try = (struct api_try){ .api = api, .data = watch };
 	watch->alarm = (struct api_alarm){ .ring = go_on, .data = watch };
 	watch->path = strdup(path);
-	watch->selector = selector ? encode(selector) : NULL;
+	watch->selector = selector ? watch_encode(selector) : NULL;
 	watch->next = api->watches;
 	if (watch->next)
 		watch->next->prev = watch;

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "api.h"
+#include "api_private.h"
 #include "cleanup.h"
 #include "fake_server.h"
 #include "watch_lines.h"
@@ -390,6 +391,54 @@ static void test_away(void **state)
 	end(bench);
 }
 
+/* A connection that stays and says nothing, as a bad middleman's: it is given up, and the watch goes on. */
+static void test_silence(void **state)
+{
+	static const struct fake_step steps[] = {
+		EMPTY,
+		{ .pieces = { { HEAD EVENT("ADDED", "a", "2") },
+		          { "never", .after_ms = 600000 } } },
+		{ .wants = { "resourceVersion=2&" },
+		        .pieces = { { HEAD EVENT("ADDED", "b", "3") } } },
+	};
+	struct bench *bench = begin(steps, 3);
+
+	(void)state;
+	/* Before the first stream begins. */
+	bench->api->patience = (struct api_patience){ 1, 2, 1 };
+	run_until(bench, "+b");
+	assert_string_equal(bench->log, "= +a +b");
+	end(bench);
+}
+
+/* An hour without an answer: about one try in a quarter of a minute, at no two agents the same moment. */
+static void test_long_away(void **state)
+{
+	uint64_t ms = 0, shortest = UINT64_MAX, longest = 0;
+	unsigned tries = 0;
+
+	(void)state;
+	for (; ms < 3600000; tries++) {
+		uint64_t pause = api_pause(tries);
+
+		assert_true(pause >= 20 && pause < 30000);
+		if (tries < 5)
+			assert_true(pause < UINT64_C(1000) << tries);
+		if (tries >= 5 && pause < shortest)
+			shortest = pause;
+		if (pause > longest)
+			longest = pause;
+		ms += pause;
+	}
+	/* 240 of 15 s each; by chance some more or less: 10 standard deviations. */
+	assert_in_range(tries, 150, 340);
+	assert_true(shortest < 3000 && longest > 27000);
+	/* However often it has failed, the pause stays what it is. */
+	for (unsigned attempt = 60; attempt < 70; attempt++)
+		assert_true(api_pause(attempt) < 30000);
+	assert_true(api_pause(UINT32_MAX) < 30000);
+}
+
 static void test_lines(void **state)
 {
 	struct watch_lines lines = { 0 };
@@ -431,6 +480,8 @@ int main(void)
 		cmocka_unit_test(test_long_line),
 		cmocka_unit_test(test_stop_within),
 		cmocka_unit_test(test_away),
+		cmocka_unit_test(test_silence),
+		cmocka_unit_test(test_long_away),
 		cmocka_unit_test(test_lines),
 	};
 
