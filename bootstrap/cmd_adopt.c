@@ -25,6 +25,7 @@ struct adopt {
 	const struct tool *tool;
 	struct publish publish;
 	const char *key_file; /* the Secret's value */
+	bool block;           /* as a raw device, whatever is on it */
 	struct sd_key key;
 	struct survey survey;
 	struct claim claim;
@@ -37,6 +38,7 @@ static int parse(struct adopt *adopt, struct tool *tool, const struct command *s
 	static const struct option options[] = {
 		PUBLISH_OPTIONS,
 		{ "key-file", required_argument, NULL, 'K' },
+		{ "volume-mode", required_argument, NULL, 'm' },
 		COMMON_OPTIONS,
 	};
 	int c;
@@ -44,10 +46,20 @@ static int parse(struct adopt *adopt, struct tool *tool, const struct command *s
 	while ((c = command_getopt(tool, self, argc, argv, options, err)) != -1) {
 		if (publish_option(&adopt->publish, c, optarg))
 			continue;
-		if (c != 'K')
+		if (c == 'K')
+			adopt->key_file = optarg;
+		else if (c == 'm' && strcmp(optarg, "Block") == 0)
+			adopt->block = true;
+		else if (c == 'm' && strcmp(optarg, "Filesystem") == 0)
+			adopt->block = false;
+		else if (c == 'm')
+			return command_usage(self, err, "--volume-mode is Filesystem or Block");
+		else
 			return TOOL_USAGE;
-		adopt->key_file = optarg;
 	}
+	if (adopt->block && (adopt->publish.key || adopt->publish.filesystem))
+		return command_usage(self, err,
+		        "in block mode there is no key and no filesystem: the tenant gets the device");
 	if (argc - optind != 1)
 		return command_usage(self, err, "adopt takes one disk or volume");
 	if (adopt->key_file && !adopt->publish.key)
@@ -56,7 +68,7 @@ static int parse(struct adopt *adopt, struct tool *tool, const struct command *s
 	return publish_check(self, &adopt->publish, err);
 }
 
-static int check_state(const struct survey *survey, struct sd_error *err)
+static int check_state(const struct survey *survey, bool block, struct sd_error *err)
 {
 	const char *id = survey->mark.id;
 
@@ -64,6 +76,13 @@ static int check_state(const struct survey *survey, struct sd_error *err)
 	case SD_STATE_USED:
 		return 0;
 	case SD_STATE_READY:
+		if (block && survey->is_empty)
+			return 0;
+		if (block)
+			return sd_error_set(err, EINVAL,
+			        "volume %s was not made for block mode; \"solodisk erase --filesystem "
+			        "none\" makes it anew",
+			        id);
 		return sd_error_set(err, EPERM,
 		        "volume %s was never used; \"solodisk pv\" prints its PersistentVolume",
 		        id);
@@ -113,9 +132,17 @@ static int take(struct adopt *adopt, struct sd_error *err)
 	r = claim_take(&adopt->survey.disk, "adopt", &adopt->claim, err);
 	if (r < 0)
 		return r;
-	if (strcmp(mark->id, adopt->survey.mark.id) != 0 || mark->state != SD_STATE_USED)
+	if (strcmp(mark->id, adopt->survey.mark.id) != 0 || mark->state != adopt->survey.mark.state)
 		return sd_error_set(err, ESTALE, "it changed meanwhile; look at it and repeat");
 	return sd_volume_partition(&adopt->claim.volume, err);
+}
+
+/* In block mode no driver marks it before its first tenant, so that is done now. */
+static int mark_used(struct adopt *adopt, struct sd_error *err)
+{
+	if (adopt->survey.mark.state == SD_STATE_USED)
+		return 0;
+	return sd_volume_set_state(&adopt->claim.volume, SD_STATE_USED, err);
 }
 
 static int check_filesystem(const struct inside *inside, struct sd_error *err)
@@ -148,6 +175,13 @@ static void tell(const struct adopt *adopt)
 
 	if (adopt->tool->json)
 		return;
+	if (adopt->block) {
+		fprintf(stderr, "%s: volume %s, %s, for block mode: %s\n", name, survey->mark.id,
+		        table_size(size, survey->mark.size, false),
+		        survey->mark.state == SD_STATE_USED ? "its data is kept"
+		                                            : "it is marked used");
+		return;
+	}
 	fprintf(stderr, "%s: volume %s, used, %s%s%s, %s: its data is kept\n", name,
 	        survey->mark.id, inside->filesystem, inside->luks && inside->seen ? " in " : "",
 	        inside->luks ? "LUKS2" : "", table_size(size, survey->mark.size, false));
@@ -178,7 +212,8 @@ static int print(struct adopt *adopt, struct sd_error *err)
 		.fs_type = adopt->inside.seen ? adopt->inside.filesystem : NULL,
 		.luks = adopt->inside.luks,
 		.reclaim = "Retain",
-		.adopted = true,
+		.adopted = adopt->survey.mark.state == SD_STATE_USED,
+		.block = adopt->block,
 	};
 	int r;
 
@@ -197,9 +232,13 @@ static int do_adopt(struct adopt *adopt, const char *word, struct sd_error *err)
 
 	r = which_volume(word, &adopt->survey, err);
 	if (r == 0)
-		r = check_state(&adopt->survey, err);
+		r = check_state(&adopt->survey, adopt->block, err);
 	if (r == 0)
 		r = take(adopt, err);
+	if (r == 0 && adopt->block) {
+		r = mark_used(adopt, err);
+		return r == 0 ? print(adopt, err) : r;
+	}
 	if (r == 0)
 		r = read_key(adopt, err);
 	if (r == 0)
@@ -236,7 +275,9 @@ const struct command cmd_adopt = {
 	.summary = "Take back a used volume whose PersistentVolume is gone, with its data",
 	.arguments = "[OPTION...] DISK|VOLUME",
 	.help = PUBLISH_HELP
-	"  --key-file PATH       try this key, as of the Secret; -: of stdin\n",
+	"  --key-file PATH       try this key, as of the Secret; -: of stdin\n"
+	"  --volume-mode MODE    Filesystem (default), or Block: the raw device; one that is\n"
+	"                        ready is marked used first\n",
 	.changes_disks = true,
 	.run = run,
 };

@@ -168,7 +168,7 @@ static int make_wish(const struct command *self, const struct arguments *argumen
 
 	if (!recipe->filesystem &&
 	        (recipe->encrypt || recipe->keys.kdf || key_source_is_given(&recipe->keys.key)))
-		return command_usage(self, err, "which filesystem? --filesystem xfs or ext4");
+		return command_usage(self, err, "which filesystem? --filesystem xfs, ext4 or none");
 	if (!recipe->filesystem)
 		return wish_of_config(self, arguments, config, ret, err);
 	if (arguments->config || arguments->pool || arguments->automatic)

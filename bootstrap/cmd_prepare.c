@@ -57,7 +57,7 @@ static int check(const struct command *self, const struct arguments *arguments, 
 	const struct recipe_arguments *recipe = &arguments->recipe;
 
 	if (!recipe->filesystem)
-		return command_usage(self, err, "which filesystem? --filesystem xfs or ext4");
+		return command_usage(self, err, "which filesystem? --filesystem xfs, ext4 or none");
 	if (recipe->encrypt && strcmp(recipe->encrypt, "luks2") != 0)
 		return command_usage(self, err, "--encrypt knows luks2 alone");
 	if (!recipe->encrypt && key_source_is_given(&recipe->keys.key))
@@ -155,7 +155,7 @@ static int run(
 const struct command cmd_prepare = {
 	.name = "prepare",
 	.summary = "Make volumes of blank disks",
-	.arguments = "--filesystem xfs|ext4 [OPTION...] DISK...",
+	.arguments = "--filesystem xfs|ext4|none [OPTION...] DISK...",
 	.help = "  --filesystem TYPE    xfs or ext4\n"
 	        "  --encrypt luks2      encrypt it; needs a key\n" RECIPE_KEY_HELP PARALLEL_HELP
 	        "  --force              the disk need not be blank; one disk, with --wwid\n"

@@ -47,6 +47,12 @@ static int check_volume(const struct survey *survey, struct sd_error *err)
 	if (survey->mark.state != SD_STATE_READY)
 		return sd_error_set(err, EPERM, "volume %s is in state %s", survey->mark.id,
 		        sd_state_name(survey->mark.state));
+	if (survey->is_empty)
+		return sd_error_set(err, EINVAL,
+		        "volume %s is for block mode, where no driver marks it used before its first "
+		        "tenant; \"solodisk adopt --volume-mode Block\" does, and prints its "
+		        "PersistentVolume",
+		        survey->mark.id);
 	if (!survey->content.type[0])
 		return sd_error_set(
 		        err, EIO, "what volume %s holds could not be told", survey->mark.id);

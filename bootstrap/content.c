@@ -5,8 +5,11 @@
 #include "filesystem.h"
 #include "log.h"
 #include "note.h"
+#include "probe.h"
+#include "wipe.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>
@@ -20,6 +23,33 @@ static void step(const struct events *events, const char *name)
 {
 	if (events)
 		events->step(events->data, name);
+}
+
+bool content_is_known(const char *filesystem)
+{
+	return strcmp(filesystem, CONTENT_NONE) == 0 || sd_filesystem_is_known(filesystem);
+}
+
+bool content_is_none(const struct recipe *recipe)
+{
+	return strcmp(recipe->filesystem, CONTENT_NONE) == 0;
+}
+
+int content_check_none(const char *node, struct sd_error *err)
+{
+	_cleanup_close_ int fd = open(node, O_RDONLY | O_CLOEXEC);
+	struct sd_content content;
+	int r;
+
+	if (fd < 0)
+		return sd_error_errno(err, errno, "cannot open %s", node);
+	r = sd_probe_content(fd, node, &content, err);
+	if (r == 0)
+		return sd_error_set(err, EUCLEAN, "it holds %s", content.type);
+	if (r != -ENODATA)
+		return r;
+	sd_error_clear(err);
+	return 0;
 }
 
 int content_check_size(
@@ -127,6 +157,25 @@ static int make_encrypted(struct sd_volume *volume, const struct recipe *recipe,
 	return sd_crypt_close(id, err);
 }
 
+/* What was in the midst of a blank disk, nobody has looked at; a filesystem would hide it, here it lies open. */
+static int make_none(const struct sd_volume *volume, const struct recipe *recipe,
+        const struct events *events, struct sd_error *err)
+{
+	_cleanup_close_ int fd = -1;
+	struct wipe wipe = { .events = events };
+	int r;
+
+	if (recipe->is_erased)
+		return content_check_none(volume->node, err);
+	step(events, "zero");
+	r = wipe_open(volume->node, &fd, &wipe.size, err);
+	if (r < 0)
+		return r;
+	wipe.fd = fd;
+	r = wipe_zero(&wipe, 0, wipe.size, err);
+	return r < 0 ? r : wipe_verify_zero(&wipe, 0, wipe.size, &(uint64_t){ 0 }, err);
+}
+
 /* What is ready has no half-done work to be noted. */
 static int clear_note(const struct sd_volume *volume, struct sd_error *err)
 {
@@ -143,9 +192,13 @@ static int make(struct sd_volume *volume, const struct recipe *recipe, const str
 
 	step(events, "partition");
 	r = sd_volume_grow(volume, err); /* the disk may have grown since it got its table */
-	if (r == 0)
+	if (r == 0 && content_is_none(recipe))
+		r = make_none(volume, recipe, events, err);
+	else if (r == 0)
 		r = recipe->key ? make_encrypted(volume, recipe, events, err)
 		                : make_filesystem(volume, volume->node, recipe, events, err);
+	if (r < 0 && content_is_none(recipe))
+		return r;
 	if (r < 0)
 		return sd_error_wrap(
 		        err, recipe->key ? "making LUKS2 and %s" : "making %s", recipe->filesystem);
@@ -166,7 +219,8 @@ int content_make(struct sd_volume *volume, const struct recipe *recipe, const st
 	r = sd_volume_set_state(volume, SD_STATE_READY, err);
 	if (r == 0)
 		sd_log(LOG_NOTICE, "%s (%s): volume %s is ready, %s%s", volume->disk.name,
-		        volume->disk.wwid, volume->mark.id, recipe->filesystem,
+		        volume->disk.wwid, volume->mark.id,
+		        content_is_none(recipe) ? "for block mode" : recipe->filesystem,
 		        recipe->key ? " in LUKS2" : "");
 	return r;
 }

@@ -14,11 +14,25 @@
 
 #include <stdbool.h>
 
+/*
+ * A recipe's filesystem of a volume for Block mode: nothing is made, the partition itself is what the
+ * tenant gets. So all of it has to be zeros first, unless it was erased right before.
+ */
+#define CONTENT_NONE "none"
+
 struct recipe {
 	char filesystem[16];
+	bool is_erased;           /* what was there is gone, by the erase that this ends */
 	const struct sd_key *key; /* NULL: plain; else LUKS2 */
 	enum sd_kdf kdf;
 };
+
+/* Whether the word is a filesystem that can be made, or none. */
+bool content_is_known(const char *filesystem);
+bool content_is_none(const struct recipe *recipe);
+
+/* Whether there is nothing that a program would know on the device. -EUCLEAN: there is, err says what. */
+int content_check_none(const char *node, struct sd_error *err);
 
 /*
  * Whether the disk is large enough: better known before the first write than as mkfs' failure behind

@@ -55,8 +55,12 @@ static int finish(struct erase_work *work, struct outcome *ret, struct sd_error 
 	const struct erase_plan *plan = work->plan;
 	struct sd_volume *volume = &work->claim.volume;
 	struct sd_note note = plan->note;
+	struct recipe recipe = plan->recipe;
 	_cleanup_close_ int lock = -1;
 	int r;
+
+	/* What an earlier run has erased, this one has not seen. */
+	recipe.is_erased = plan->state != SD_STATE_PREPARING;
 
 	r = claim_new_id("erase", ret->id, &lock, err);
 	if (r < 0)
@@ -73,7 +77,7 @@ static int finish(struct erase_work *work, struct outcome *ret, struct sd_error 
 	r = claim_renew(&work->claim, ret->id, err);
 	if (r < 0 || plan->no_prepare)
 		return r;
-	return content_make(volume, &plan->recipe, work->events, err);
+	return content_make(volume, &recipe, work->events, err);
 }
 
 static uint64_t monotonic_seconds(void)

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #define KDF_ARGON2ID "argon2id"
@@ -47,14 +48,18 @@ struct before {
 	enum erase_method method; /* of it */
 };
 
-/* The type of filesystem on a device; "" when it could not be told, or is none that we make. */
-static void probe_type(const char *node, char *ret, size_t size)
+/*
+ * The type of filesystem on a device; "" when it could not be told, or is not ours: what we make has the
+ * volume's ID. Else a tenant in block mode has made it, and what it seems to be says nothing of the rest.
+ */
+static void probe_type(const char *node, const char *id, char *ret, size_t size)
 {
 	_cleanup_close_ int fd = open(node, O_RDONLY | O_CLOEXEC);
 	struct sd_content content;
 
 	ret[0] = '\0';
-	if (fd >= 0 && sd_probe_content(fd, node, &content, NULL) == 0)
+	if (fd >= 0 && sd_probe_content(fd, node, &content, NULL) == 0 &&
+	        strcasecmp(content.uuid, id) == 0)
 		(void)snprintf(ret, size, "%s", content.type);
 }
 
@@ -75,7 +80,7 @@ static void look_inside(
 	                        erase->recipe.key, volume->disk.rotational, &mapping, &was_open,
 	                        NULL) < 0))
 		return;
-	probe_type(mapping.node, before->filesystem, sizeof(before->filesystem));
+	probe_type(mapping.node, volume->mark.id, before->filesystem, sizeof(before->filesystem));
 	if (!was_open)
 		(void)sd_crypt_close(volume->mark.id, NULL);
 }
@@ -102,7 +107,7 @@ static void look_before(
 {
 	*before = (struct before){ 0 };
 	look_at_note(volume, before);
-	probe_type(volume->node, before->filesystem, sizeof(before->filesystem));
+	probe_type(volume->node, volume->mark.id, before->filesystem, sizeof(before->filesystem));
 	before->luks = strcmp(before->filesystem, "crypto_LUKS") == 0;
 	before->known = before->luks || sd_filesystem_is_known(before->filesystem);
 	if (before->luks) {
@@ -152,7 +157,8 @@ static int plan_method(const struct erase *erase, const struct before *before, i
 static int plan_encryption(const struct erase *erase, const struct before *before,
         struct erase_plan *plan, struct sd_error *err)
 {
-	enum erase_encryption encryption = erase->encryption;
+	enum erase_encryption encryption =
+	        content_is_none(&plan->recipe) ? ERASE_PLAIN : erase->encryption;
 	const char *noted = before->note.encryption;
 
 	if (encryption == ERASE_AS_BEFORE && noted[0])
@@ -186,7 +192,7 @@ static const char *plan_filesystem(const struct erase *erase, const struct befor
 {
 	if (erase->recipe.filesystem[0])
 		return erase->recipe.filesystem;
-	if (sd_filesystem_is_known(before->note.filesystem))
+	if (content_is_known(before->note.filesystem))
 		return before->note.filesystem;
 	return before->filesystem;
 }
@@ -206,7 +212,7 @@ static int plan_recipe(const struct erase *erase, const struct before *before,
 		return r;
 	if (!type[0])
 		return sd_error_set(err, EINVAL,
-		        "which filesystem it had cannot be told; say --filesystem xfs or ext4");
+		        "which filesystem it had cannot be told; say --filesystem xfs, ext4 or none");
 	return content_check_size(&plan->recipe, &plan->disk, err);
 }
 

@@ -23,7 +23,7 @@ static void leave(struct verdict *verdict, const char *fmt, ...)
 static void fill_from_pool(const struct pool *pool, struct plan_disk *disk)
 {
 	(void)snprintf(disk->pool, sizeof(disk->pool), "%s", pool->name);
-	(void)snprintf(disk->filesystem, sizeof(disk->filesystem), "%s", pool->filesystem);
+	(void)snprintf(disk->filesystem, sizeof(disk->filesystem), "%s", pool_filesystem(pool));
 	disk->luks = pool->luks;
 	disk->kdf = pool->kdf;
 	if (pool->key)
@@ -44,12 +44,6 @@ static bool is_meant(const struct wish *wish, const struct sd_disk *disk, struct
 		}
 		if (wish->automatic && !verdict->pool->automatic) {
 			leave(verdict, "its pool \"%s\" is prepared by a person",
-			        verdict->pool->name);
-			return false;
-		}
-		if (verdict->pool->mode == VOLUME_BLOCK) {
-			leave(verdict,
-			        "its pool \"%s\" is for block volumes, of which nothing is made yet",
 			        verdict->pool->name);
 			return false;
 		}

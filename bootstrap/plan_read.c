@@ -87,7 +87,7 @@ static int take_filesystem(const struct place *at, void *object, struct sd_error
 	struct plan_disk *disk = object;
 	int r = take_text(at, disk->filesystem, sizeof(disk->filesystem), err);
 
-	if (r == 0 && !sd_filesystem_is_known(disk->filesystem))
+	if (r == 0 && !content_is_known(disk->filesystem))
 		r = place_error(at, err, "there is no such filesystem, only xfs and ext4");
 	return r;
 }

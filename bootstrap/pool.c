@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "pool.h"
+#include "content.h"
 #include "cleanup.h"
 #include "table.h"
 
@@ -7,6 +8,11 @@
 #include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
+
+const char *pool_filesystem(const struct pool *pool)
+{
+	return pool->mode == VOLUME_BLOCK ? CONTENT_NONE : pool->filesystem;
+}
 
 void pool_clear(struct pool *pool)
 {

@@ -43,6 +43,9 @@ struct pool {
 	enum pool_erase erase;
 };
 
+/* What is made in its volumes: filesystem, or "none" (content.h). */
+const char *pool_filesystem(const struct pool *pool);
+
 /* Frees what a pool has allocated; it may be filled half. */
 void pool_clear(struct pool *pool);
 

@@ -214,10 +214,13 @@ static int check_content(const struct place *at, const struct pool *pool, struct
 {
 	struct sd_error why = SD_ERROR_INIT;
 
-	if (pool->mode == VOLUME_BLOCK && (pool->filesystem || pool->mount_options || pool->luks))
+	if (pool->mode == VOLUME_BLOCK && pool->luks)
 		return place_error(at, err,
-		        "with \"volumeMode\": \"Block\" there is no filesystem, no mountOptions and no "
-		        "encryption");
+		        "\"encryption\" does not go with \"volumeMode\": \"Block\": of a raw device "
+		        "nobody would open LUKS for the tenant");
+	if (pool->mode == VOLUME_BLOCK && (pool->filesystem || pool->mount_options))
+		return place_error(at, err,
+		        "with \"volumeMode\": \"Block\" there is no filesystem and no mountOptions");
 	if (pool->mode == VOLUME_FILESYSTEM && !pool->filesystem)
 		return place_error(at, err, "\"filesystem\" is missing");
 	if (pool->mount_options &&

@@ -175,7 +175,9 @@ static int verify_ready(const struct prepare *prepare, const struct sd_disk *dis
 	if (r < 0)
 		return r;
 	memcpy(ret->id, claim.volume.mark.id, sizeof(ret->id));
-	if (recipe->key)
+	if (content_is_none(recipe))
+		r = content_check_none(claim.volume.node, err);
+	else if (recipe->key)
 		r = sd_crypt_check_key(claim.volume.node, ret->id, recipe->key, err);
 	else
 		r = sd_filesystem_check(claim.volume.node, ret->id, recipe->filesystem, type, err);

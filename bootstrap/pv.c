@@ -3,6 +3,7 @@
 #include "pv_maker.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #define LUKS_HEADER (16ull << 20) /* LUKS2's data offset, see sd_crypt_format() */
 
@@ -30,6 +31,7 @@ static sd_json *metadata(struct pv_maker *maker, const struct pv *pv)
 	pv_set_string(maker, annotations, "solodisk.io/model", filled(pv->model));
 	pv_set_string(maker, annotations, "solodisk.io/serial", filled(pv->serial));
 	pv_set_string(maker, annotations, "solodisk.io/adopted", pv->adopted ? "true" : NULL);
+	pv_set_string(maker, annotations, PV_RESERVED, pv->reserved ? "true" : NULL);
 	pv_set(maker, json, "annotations", annotations);
 	pv_set_owner(maker, json, pv->owner_name, pv->owner_uid);
 	return json;
@@ -68,20 +70,33 @@ static sd_json *claim_reference(struct pv_maker *maker, const struct pv *pv)
 	return json;
 }
 
+static sd_json *local(struct pv_maker *maker, const struct pv *pv)
+{
+	sd_json *json = pv_object(maker);
+	char path[sizeof(PV_BLOCK_PATH) + SD_ID_SIZE];
+
+	(void)snprintf(path, sizeof(path), PV_BLOCK_PATH "%s", pv->id);
+	pv_set_string(maker, json, "path", path);
+	return json;
+}
+
 static sd_json *spec(struct pv_maker *maker, const struct pv *pv)
 {
 	sd_json *json = pv_object(maker), *capacity = pv_object(maker);
 
 	pv_set_bytes(maker, capacity, "storage", pv->capacity);
 	pv_set(maker, json, "capacity", capacity);
-	pv_set_string(maker, json, "volumeMode", "Filesystem");
+	pv_set_string(maker, json, "volumeMode", pv->block ? "Block" : "Filesystem");
 	pv_set(maker, json, "accessModes", pv_list_of(maker, sd_json_string("ReadWriteOnce")));
 	pv_set_string(maker, json, "persistentVolumeReclaimPolicy", pv->reclaim);
 	pv_set_string(maker, json, "storageClassName", pv->storage_class);
 	if (pv->claim_name)
 		pv_set(maker, json, "claimRef", claim_reference(maker, pv));
 	pv_set(maker, json, "nodeAffinity", pv_node_affinity(maker, pv->node));
-	pv_set(maker, json, "flexVolume", flex_volume(maker, pv));
+	if (pv->block)
+		pv_set(maker, json, "local", local(maker, pv));
+	else
+		pv_set(maker, json, "flexVolume", flex_volume(maker, pv));
 	return json;
 }
 
@@ -93,7 +108,12 @@ uint64_t pv_capacity(uint64_t partition_size, bool luks)
 int pv_make(const struct pv *pv, sd_json **ret, struct sd_error *err)
 {
 	struct pv_maker maker = { false };
+	struct pv reserved = *pv;
 	sd_json *own = metadata(&maker, pv);
 
-	return pv_finish(&maker, own, spec(&maker, pv), ret, err);
+	if (pv->reserved) {
+		reserved.claim_namespace = PV_RESERVED_NAMESPACE;
+		reserved.claim_name = pv->id;
+	}
+	return pv_finish(&maker, own, spec(&maker, &reserved), ret, err);
 }

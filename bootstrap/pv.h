@@ -29,12 +29,23 @@
 #define PV_POOL "solodisk.io/pool"             /* also a label */
 #define PV_ROTATIONAL "solodisk.io/rotational" /* a label */
 #define PV_MISSING "solodisk.io/disk-missing-since"
+/*
+ * Annotation: its volume is not marked used yet, and nobody shall get it before. A volume in block mode has no
+ * driver that marks it. Reserved for a claim that nobody can make by mistake, it is bound to none
+ * (pv_controller.go), so the order is: this object, the mark on the disk, and then it is let go.
+ */
+#define PV_RESERVED "solodisk.io/not-marked-yet"
+#define PV_RESERVED_NAMESPACE "solodisk-reserved"
+/* The path of a volume in block mode, which ends in its ID. */
+#define PV_BLOCK_PATH "/dev/disk/by-partuuid/"
 #define PV_PROGRESS "solodisk.io/erase-progress"
 
 struct pv {
 	const char *id;
 	uint64_t capacity; /* bytes: of the partition, without the LUKS header */
 	const char *wwid;
+	bool block;          /* a raw device, of type "local"; no filesystem, no key */
+	bool reserved;       /* block, and not marked used yet */
 	const char *fs_type; /* NULL: any */
 	bool luks;
 	const char *key; /* "secret:<key>" or "file:<name>"; NULL: plain */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "recipe.h"
-#include "filesystem.h"
+#include "content.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -25,9 +25,16 @@ int recipe_check(const struct command *self, const struct recipe_arguments *argu
 	const char *type = arguments->filesystem;
 	int code;
 
-	if (type && !sd_filesystem_is_known(type))
-		return command_usage(
-		        self, err, "there is no filesystem \"%s\", only xfs and ext4", type);
+	if (type && !content_is_known(type))
+		return command_usage(self, err,
+		        "there is no filesystem \"%s\", only xfs and ext4, and none for block mode",
+		        type);
+	if (type && strcmp(type, CONTENT_NONE) == 0 &&
+	        ((arguments->encrypt && strcmp(arguments->encrypt, "luks2") == 0) ||
+	                key_source_is_given(&arguments->keys.key)))
+		return command_usage(self, err,
+		        "without a filesystem nothing is encrypted: in block mode no driver would open "
+		        "it for the tenant");
 	if (type)
 		(void)snprintf(ret->filesystem, sizeof(ret->filesystem), "%s", type);
 	code = key_kdf(self, arguments->keys.kdf, &ret->kdf, err);

@@ -83,8 +83,13 @@ static void look_at_content(struct survey *survey)
 	_cleanup_close_ int fd = -1;
 	const char *node = survey->partition;
 
+	int r = -EIO;
+
 	fd = open(node, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0 || sd_probe_content(fd, node, &survey->content, NULL) < 0) {
+	if (fd >= 0)
+		r = sd_probe_content(fd, node, &survey->content, NULL);
+	survey->is_empty = r == -ENODATA;
+	if (r < 0) {
 		survey->content.type[0] = '\0';
 		return;
 	}
@@ -223,6 +228,12 @@ static void look_at_volume(struct survey *survey, int disk_fd)
 		r = sd_mounts_of_device(devno, &survey->mounts, NULL);
 	}
 	note_volume(survey, r);
+}
+
+void survey_preload(void)
+{
+	(void)sd_probe_preload(NULL);
+	(void)sd_mounts_load(NULL);
 }
 
 void survey_disk(const struct sd_disk *disk, struct survey *ret)

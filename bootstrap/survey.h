@@ -36,6 +36,7 @@ struct survey {
 	char partition[256]; /* its node; "": the kernel does not show it */
 	dev_t devno;
 	struct sd_content content; /* of the partition; type "": could not be told */
+	bool is_empty; /* nothing is there that a program would know: in block mode, and not used yet */
 	bool luks;
 	int mapping_open; /* 1, 0, or a negative errno: could not be told, or not the right one */
 	struct sd_mapping mapping;
@@ -46,6 +47,9 @@ struct survey {
 
 /* The word of the STATE column: a volume's state, or blank, damaged, foreign, unknown. */
 const char *survey_state(const struct survey *survey);
+
+/* Loads what a survey needs, before many are made in children. What is missing, they will tell. */
+void survey_preload(void);
 
 /* Cannot fail: what could not be told is part of the answer. Free with survey_free(). */
 void survey_disk(const struct sd_disk *disk, struct survey *ret);

@@ -122,6 +122,7 @@ static int start(struct agent *agent, struct sd_error *err)
 
 	if (!disks)
 		return sd_error_set(err, ENOMEM, "out of memory");
+	survey_preload();
 	agent->disks = disks;
 	disks->agent = agent;
 	disks->scan = (struct scan){
@@ -271,13 +272,17 @@ static void reconcile_disks(struct agent *agent)
 	actions_free(&actions);
 }
 
-/* What is on its disk may be another state by now, which without udevd nobody would tell. */
+/*
+ * What is on its disk may be another state by now, which without udevd nobody would tell. As long as no
+ * claim has it nobody can have changed it.
+ */
 static void pv_changed(struct agent *agent, const struct pv_view *pv)
 {
 	struct disks *disks = agent->disks;
 	struct slot *slot = pv->id[0] ? scan_by_id(&disks->scan, pv->id) : NULL;
+	bool is_free = !pv->is_claimed && pv->phase <= PV_AVAILABLE && !pv->is_going;
 
-	if (slot) {
+	if (slot && !is_free) {
 		slot->is_stale = true;
 		scan_go_on(&disks->scan);
 	}

@@ -28,6 +28,7 @@ struct work {
 	char pv[SD_PV_NAME_SIZE]; /* its name; "": none */
 	char uid[64];
 	char id[SD_ID_SIZE]; /* the volume's, as it was when this began */
+	bool is_block;       /* the PersistentVolume is of a volume in block mode */
 	const struct pool
 	        *pool; /* good only until the first callback: the configuration may change */
 	char pool_name[64];

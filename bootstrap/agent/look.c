@@ -39,6 +39,7 @@ int look_run(void *data, const struct sd_disk *disk, size_t i, const struct even
 		view.size = survey.mark.size;
 		view.grew = survey.mark.disk_grew;
 		view.luks = survey.luks;
+		view.is_empty = survey.is_empty;
 		view.is_erased = survey.mark.state == SD_STATE_PREPARING &&
 		        strcmp(survey.half_done.doing, "erase") == 0;
 		copy(view.filesystem, sizeof(view.filesystem), survey.filesystem);

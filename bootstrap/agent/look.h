@@ -21,6 +21,7 @@ struct disk_view {
 	char id[SD_ID_SIZE];
 	uint64_t size; /* of the partition, bytes */
 	bool grew;     /* the disk is larger than its table */
+	bool is_empty; /* its partition: as one in block mode is made */
 	bool luks;
 	bool is_erased; /* in state preparing: what was there is erased, and not made again yet */
 	char filesystem[16]; /* "": inside LUKS, or none */

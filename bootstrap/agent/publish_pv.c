@@ -16,6 +16,8 @@ static int make(struct work *work, sd_json **ret, struct sd_error *err)
 		.id = view->id,
 		.capacity = pv_capacity(view->size, view->luks),
 		.wwid = view->disk.wwid,
+		.block = pool->mode == VOLUME_BLOCK,
+		.reserved = pool->mode == VOLUME_BLOCK,
 		.fs_type = pool->filesystem,
 		.mount_options = pool->mount_options,
 		.luks = view->luks,
@@ -73,6 +75,7 @@ static void on_created(void *data, const struct api_answer *answer)
 {
 	struct work *work = data;
 	struct agent *agent = work->disks->agent;
+	const struct pv_view *pv = NULL;
 	char path[PV_PATH_SIZE];
 
 	if (answer->err.code == EEXIST) {
@@ -83,10 +86,12 @@ static void on_created(void *data, const struct api_answer *answer)
 	if (!answer->err.code && answer->body) {
 		work->slot->elsewhere[0] = '\0';
 		node_pv_put(agent, answer->body);
-		report_event(&agent->report, pvs_by_name(&agent->pvs, work->pv), EVENT_NORMAL,
-		        "Published", "volume %s on %s (%s) of pool %s is published", work->id,
-		        work->slot->view.disk.name, work->slot->view.disk.wwid, work->pool_name);
+		pv = pvs_by_name(&agent->pvs, work->pv);
 	}
+	if (pv && !pv->is_reserved)
+		report_event(&agent->report, pv, EVENT_NORMAL, "Published",
+		        "volume %s on %s (%s) of pool %s is published", work->id,
+		        work->slot->view.disk.name, work->slot->view.disk.wwid, work->pool_name);
 	work_end(work, &answer->err);
 }
 

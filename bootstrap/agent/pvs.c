@@ -122,6 +122,7 @@ static int take_metadata(const sd_json *metadata, struct pv_view *pv, struct sd_
 	pv->provisioner = copy_of(annotations, PV_PROVISIONED_BY, &failed);
 	pv->missing_since = copy_of(annotations, PV_MISSING, &failed);
 	pv->progress = copy_of(annotations, PV_PROGRESS, &failed);
+	pv->is_reserved = string_of(annotations, PV_RESERVED) != NULL;
 	if (failed)
 		return sd_error_set(err, ENOMEM, "out of memory");
 	if (!pv->name || !pv->uid || !pv->version)
@@ -137,6 +138,7 @@ static int take_claim(const sd_json *spec, struct pv_view *pv)
 
 	if (!claim)
 		return 0;
+	pv->is_claimed = string_of(claim, "uid") != NULL;
 	return asprintf(&pv->claim, "%s/%s", space ? space : "", name ? name : "");
 }
 
@@ -151,6 +153,8 @@ static int take_spec(const sd_json *spec, struct pv_view *pv, struct sd_error *e
 	pv->storage_class = copy_of(spec, "storageClassName", &failed);
 	pv->driver = copy_of(flex, "driver", &failed);
 	pv->path = copy_of(sd_json_get(spec, "local"), "path", &failed);
+	pv->is_block = pv->path && strncmp(pv->path, PV_BLOCK_PATH, strlen(PV_BLOCK_PATH)) == 0 &&
+	        strcmp(pv->path + strlen(PV_BLOCK_PATH), pv->id) == 0 && pv->id[0];
 	if (!pv->wwid)
 		pv->wwid = copy_of(sd_json_get(flex, "options"), "wwid", &failed);
 	if (value && sd_json_as_string(value)) {

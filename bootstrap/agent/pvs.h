@@ -21,6 +21,9 @@ struct pv_view {
 	enum pv_phase phase;
 	bool deletes;        /* reclaim policy Delete */
 	bool is_going;       /* has a deletionTimestamp */
+	bool is_reserved;    /* PV_RESERVED: its volume is to be marked first */
+	bool is_claimed;     /* a claim has it: claimRef has a UID */
+	bool is_block;       /* of a volume in block mode */
 	char id[SD_ID_SIZE]; /* the volume ID of its name; "": it is none of a disk */
 	/* NULL: absent. */
 	char *wwid; /* of annotation or options */

@@ -8,12 +8,26 @@
 #include "keysource.h"
 #include "log.h"
 #include "node.h"
+#include "opened.h"
 #include "prepare.h"
 #include "pv.h"
 #include "work.h"
 
 #include <errno.h>
 #include <string.h>
+
+/* In the child: nobody has a raw device open any more; of a filesystem the erase itself sees to that. */
+static int check_closed(const struct sd_disk *disk, const char *id, struct sd_error *err)
+{
+	_cleanup_survey_ struct survey survey = { 0 };
+	int r;
+
+	survey_disk(disk, &survey);
+	if (survey.kind != SURVEY_OURS || !survey.partition[0])
+		return sd_error_set(err, EIO, "who has it open could not be told: %s", survey.note);
+	r = opened_check(survey.devno, err);
+	return r < 0 ? sd_error_wrap(err, "volume %s is in use", id) : 0;
+}
 
 /* In the child: what the pool makes. key is the caller's. */
 static int pool_recipe(
@@ -25,7 +39,7 @@ static int pool_recipe(
 	};
 	int r;
 
-	(void)snprintf(ret->filesystem, sizeof(ret->filesystem), "%s", pool->filesystem);
+	(void)snprintf(ret->filesystem, sizeof(ret->filesystem), "%s", pool_filesystem(pool));
 	ret->kdf = pool->kdf;
 	if (!pool->luks)
 		return 0;
@@ -57,6 +71,11 @@ static int erase_run_child(void *data, const struct sd_disk *disk, size_t i,
 		else if (pool->erase == POOL_ERASE_DISCARD)
 			erase.method = ERASE_DISCARD;
 	}
+	/* Whatever a tenant has made on it, LUKS perhaps, is the tenant's: all of the device goes. */
+	if (work->is_block && erase.method == ERASE_AUTO)
+		erase.method = ERASE_ZERO;
+	if (r == 0 && work->is_block)
+		r = check_closed(disk, work->id, err);
 	if (r == 0)
 		r = erase_make_plan(&erase, disk, &plan, err);
 	if (r < 0)
@@ -151,19 +170,6 @@ static void on_end(void *data, struct job_message *result)
 	work_end(work, &result->err);
 }
 
-static void begin_child(struct work *work,
-        int (*run)(void *, const struct sd_disk *, size_t, const struct events *, struct outcome *,
-                struct sd_error *))
-{
-	const struct job_work job = { .run = run, .data = work };
-	const struct child_listener listener = { on_news, on_end, work };
-	struct sd_error err = SD_ERROR_INIT;
-
-	if (child_start(&work->disks->agent->children, &job, &work->slot->view.disk, 0, &listener,
-	            NULL, &err) < 0)
-		work_end(work, &err);
-}
-
 /* Read again right before: the claim may be back, or the policy another. */
 static void on_read_again(void *data, const struct api_answer *answer)
 {
@@ -193,7 +199,7 @@ static void on_read_again(void *data, const struct api_answer *answer)
 		work_end(work, NULL);
 		return;
 	}
-	begin_child(work, erase_run_child);
+	work_start_child(work, erase_run_child, on_news, on_end);
 }
 
 void reclaim_begin(struct work *work)
@@ -206,10 +212,10 @@ void reclaim_begin(struct work *work)
 
 void prepare_begin(struct work *work)
 {
-	begin_child(work, prepare_run_child);
+	work_start_child(work, prepare_run_child, on_news, on_end);
 }
 
 void grow_begin(struct work *work)
 {
-	begin_child(work, grow_run_child);
+	work_start_child(work, grow_run_child, on_news, on_end);
 }

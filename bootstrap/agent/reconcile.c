@@ -41,13 +41,14 @@ void actions_say(struct actions *actions, size_t disk, size_t pv, enum severity 
 
 bool reconcile_is_ours(const struct pv_view *pv, const char *hostname)
 {
-	return pv->id[0] && pv->driver && strcmp(pv->driver, PV_DRIVER) == 0 && pv->hostname &&
+	return pv->id[0] && pv->hostname &&
+	        (pv->is_block || (pv->driver && strcmp(pv->driver, PV_DRIVER) == 0)) &&
 	        strcmp(pv->hostname, hostname) == 0;
 }
 
 bool reconcile_is_released(const struct pv_view *pv, const char *hostname)
 {
-	return pv->phase == PV_RELEASED && pv->deletes && !pv->is_going &&
+	return pv->phase == PV_RELEASED && pv->deletes && !pv->is_going && !pv->is_reserved &&
 	        reconcile_is_ours(pv, hostname) && pv->provisioner &&
 	        strcmp(pv->provisioner, PV_PROVISIONER) == 0;
 }
@@ -228,12 +229,6 @@ static void decide_disk(struct at *at)
 		return;
 	at->pool = pools_match(at->world->config->pools, at->world->config->n_pools, disk,
 	        at->why_no_pool, sizeof(at->why_no_pool));
-	if (at->pool && at->pool->mode == VOLUME_BLOCK) {
-		(void)snprintf(at->why_no_pool, sizeof(at->why_no_pool),
-		        "its pool \"%s\" is for block volumes, of which nothing is made yet",
-		        at->pool->name);
-		at->pool = NULL;
-	}
 	switch (at->view->kind) {
 	case SURVEY_BLANK:
 		decide_blank(at);

@@ -41,13 +41,15 @@ struct world {
 };
 
 enum action_kind {
-	ACT_SAY,       /* reason and text, on the PersistentVolume or, without one, on the Node */
-	ACT_PREPARE,   /* disk, as the pool says */
-	ACT_PUBLISH,   /* disk: make a PersistentVolume of its ready volume */
-	ACT_RECLAIM,   /* disk, pv: erase it, or go on, and make it anew as the pool says */
-	ACT_DELETE_PV, /* pv: its volume is no more */
-	ACT_GROW,      /* disk: table and volume follow the disk, which grew */
-	ACT_RAISE,     /* pv: to capacity */
+	ACT_SAY,     /* reason and text, on the PersistentVolume or, without one, on the Node */
+	ACT_PREPARE, /* disk, as the pool says */
+	ACT_PUBLISH, /* disk: make a PersistentVolume of its ready volume */
+	ACT_RECLAIM, /* disk, pv: erase it, or go on, and make it anew as the pool says */
+	ACT_MARK,    /* disk, pv: a volume in block mode is marked used, since no driver does it */
+	ACT_LET_GO,  /* pv: reserved until now; its volume is marked */
+	ACT_DELETE_PV,    /* pv: its volume is no more */
+	ACT_GROW,         /* disk: table and volume follow the disk, which grew */
+	ACT_RAISE,        /* pv: to capacity */
 	ACT_MARK_MISSING, /* pv */
 	ACT_MARK_FOUND,   /* pv */
 };

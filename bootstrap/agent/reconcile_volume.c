@@ -2,6 +2,7 @@
 
 /* What is to be done about a disk that carries a volume of ours, by the volume's state. */
 
+#include "content.h"
 #include "pool.h"
 #include "pv.h"
 #include "reconcile_private.h"
@@ -32,13 +33,18 @@ static void decide_preparing(struct at *at)
 	                                                : "");
 }
 
-/* Its capacity follows the volume, and that the disk. */
+/*
+ * Its capacity follows the volume, and that the disk. What a tenant has made on a raw device is the tenant's
+ * to enlarge; the volume takes the room when it is erased.
+ */
 static void follow_size(struct at *at, size_t pv)
 {
 	const struct pv_view *object = at->world->pvs[pv].pv;
 	uint64_t capacity = pv_capacity(at->view->size, at->view->luks);
 	struct action *action;
 
+	if (object->is_block)
+		return;
 	if (at->view->grew) {
 		at_say_failure(at, NONE);
 		at_act_on_disk(at, ACT_GROW, pv);
@@ -49,6 +55,30 @@ static void follow_size(struct at *at, size_t pv)
 	action = actions_add(at->actions, ACT_RAISE, at->disk, pv);
 	if (action)
 		action->capacity = capacity;
+}
+
+/* In block mode: the mark is the agent's to change, before anybody gets it. Returns whether there is nothing else to do. */
+static bool decide_block(struct at *at, size_t pv)
+{
+	const struct pv_view *object = at->world->pvs[pv].pv;
+
+	if (!object->is_block || object->is_going || world_is_released(at->world, object))
+		return false;
+	if (at->view->state == SD_STATE_READY) {
+		at_say_failure(at, pv);
+		at_act_on_disk(at, ACT_MARK, pv);
+		return true;
+	}
+	if (!object->is_reserved)
+		return false;
+	if (object->is_claimed)
+		actions_say(at->actions, at->disk, pv, EVENT_WARNING, "NotPublished",
+		        "the claim %s has taken this PersistentVolume before it was let go; it is left "
+		        "alone until that claim is gone and its disk is erased by hand",
+		        object->claim);
+	else if (!at->world->pvs[pv].is_busy)
+		(void)actions_add(at->actions, ACT_LET_GO, at->disk, pv);
+	return true;
 }
 
 /* A volume that a PersistentVolume stands for. */
@@ -66,10 +96,39 @@ static void decide_published(struct at *at, size_t pv)
 	}
 	if (object->missing_since && !at->world->pvs[pv].is_busy)
 		(void)actions_add(at->actions, ACT_MARK_FOUND, at->disk, pv);
+	if (decide_block(at, pv))
+		return;
 	if (world_is_released(at->world, object))
 		at_reclaim(at, pv);
 	else
 		follow_size(at, pv);
+}
+
+/* Whether a ready volume is what its pool makes; else it is told. */
+static bool is_as_pool_wants(struct at *at)
+{
+	const struct disk_view *view = at->view;
+	const struct pool *pool = at->pool;
+	const char *wants = pool_filesystem(pool);
+	const char *holds = view->is_empty ? CONTENT_NONE : view->filesystem;
+
+	if (pool->luks != view->luks) {
+		actions_say(at->actions, at->disk, NONE, EVENT_WARNING, "NotPublished",
+		        "%s (%s): volume %s is %sencrypted, and pool %s wants it otherwise; "
+		        "\"solodisk erase\" makes it anew",
+		        view->disk.name, view->disk.wwid, view->id, view->luks ? "" : "not ",
+		        pool->name);
+		return false;
+	}
+	if (strcmp(wants, holds) != 0 && (holds[0] || pool->mode == VOLUME_BLOCK)) {
+		actions_say(at->actions, at->disk, NONE, EVENT_WARNING, "NotPublished",
+		        "%s (%s): volume %s holds %s, and pool %s wants filesystem %s; \"solodisk "
+		        "erase\" makes it anew",
+		        view->disk.name, view->disk.wwid, view->id, holds[0] ? holds : "something",
+		        pool->name, wants);
+		return false;
+	}
+	return true;
 }
 
 static void decide_ready(struct at *at)
@@ -92,23 +151,8 @@ static void decide_ready(struct at *at)
 		        at->why_no_pool[0] ? at->why_no_pool : "no pool takes its disk");
 		return;
 	}
-	if (at->pool->luks != at->view->luks) {
-		actions_say(at->actions, at->disk, NONE, EVENT_WARNING, "NotPublished",
-		        "%s (%s): volume %s is %sencrypted, and pool %s wants it otherwise; "
-		        "\"solodisk erase\" makes it anew",
-		        disk->name, disk->wwid, at->view->id, at->view->luks ? "" : "not ",
-		        at->pool->name);
+	if (!is_as_pool_wants(at))
 		return;
-	}
-	if (at->pool->filesystem && at->view->filesystem[0] &&
-	        strcmp(at->pool->filesystem, at->view->filesystem) != 0) {
-		actions_say(at->actions, at->disk, NONE, EVENT_WARNING, "NotPublished",
-		        "%s (%s): volume %s holds %s, and pool %s wants %s; \"solodisk erase\" makes it "
-		        "anew",
-		        disk->name, disk->wwid, at->view->id, at->view->filesystem, at->pool->name,
-		        at->pool->filesystem);
-		return;
-	}
 	at_say_failure(at, NONE);
 	if (old != NONE)
 		at_delete_pv(at, old);

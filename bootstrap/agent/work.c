@@ -46,6 +46,7 @@ struct work *work_new(struct disks *disks, enum action_kind kind, struct slot *s
 			note->is_busy = true;
 		copy(work->pv, sizeof(work->pv), pv->name);
 		copy(work->uid, sizeof(work->uid), pv->uid);
+		work->is_block = pv->is_block;
 	}
 	work->next = disks->works;
 	disks->works = work;
@@ -124,6 +125,21 @@ void work_end(struct work *work, const struct sd_error *err)
 	free(work);
 }
 
+void work_start_child(struct work *work,
+        int (*run)(void *, const struct sd_disk *, size_t, const struct events *, struct outcome *,
+                struct sd_error *),
+        void (*news)(void *data, const struct job_message *news),
+        void (*end)(void *data, struct job_message *result))
+{
+	const struct job_work job = { .run = run, .data = work };
+	const struct child_listener listener = { news, end, work };
+	struct sd_error err = SD_ERROR_INIT;
+
+	if (child_start(&work->disks->agent->children, &job, &work->slot->view.disk, 0, &listener,
+	            NULL, &err) < 0)
+		work_end(work, &err);
+}
+
 void work_pv_path(const struct work *work, char ret[PV_PATH_SIZE])
 {
 	(void)snprintf(ret, PV_PATH_SIZE, "/api/v1/persistentvolumes/%s", work->pv);
@@ -143,8 +159,7 @@ void work_send(
 		work_end(work, &err);
 }
 
-/* {"metadata": {"uid", "resourceVersion", "annotations": {key: value}}}; the version may be NULL. */
-static sd_json *make_patch(
+sd_json *work_make_patch(
         const char *uid, const char *version, const char *annotation, const char *value)
 {
 	sd_json *json = sd_json_object(), *metadata = sd_json_object(), *annotations = NULL;
@@ -171,7 +186,7 @@ fail:
 
 static sd_json *make_capacity(const struct pv_view *pv, uint64_t bytes)
 {
-	sd_json *json = make_patch(pv->uid, pv->version, NULL, NULL);
+	sd_json *json = work_make_patch(pv->uid, pv->version, NULL, NULL);
 	sd_json *spec = sd_json_object(), *capacity = sd_json_object();
 	char text[32];
 
@@ -188,10 +203,9 @@ static sd_json *make_capacity(const struct pv_view *pv, uint64_t bytes)
 	return json;
 }
 
-/* What the API server answers is what it is now; a conflict means that the watch will bring more. */
-static void on_changed(void *data, const struct api_answer *answer)
+/* A conflict means that the watch will bring more. */
+void work_take_changed(struct work *work, const struct api_answer *answer)
 {
-	struct work *work = data;
 	struct agent *agent = work->disks->agent;
 
 	if (answer->err.code == ENOENT)
@@ -199,6 +213,11 @@ static void on_changed(void *data, const struct api_answer *answer)
 	else if (!answer->err.code && answer->body)
 		node_pv_put(agent, answer->body);
 	work_end(work, answer->err.code == ENOENT ? NULL : &answer->err);
+}
+
+static void on_changed(void *data, const struct api_answer *answer)
+{
+	work_take_changed(data, answer);
 }
 
 void patch_begin(struct work *work, const struct action *action, const struct pv_view *pv)
@@ -213,7 +232,7 @@ void patch_begin(struct work *work, const struct action *action, const struct pv
 	if (action->kind == ACT_RAISE)
 		body = make_capacity(pv, action->capacity);
 	else
-		body = make_patch(pv->uid, pv->version, PV_MISSING,
+		body = work_make_patch(pv->uid, pv->version, PV_MISSING,
 		        action->kind == ACT_MARK_MISSING ? now : NULL);
 	work_send(work, API_PATCH, path, body, on_changed);
 }
@@ -236,7 +255,7 @@ void patch_progress(struct work *work)
 	(void)snprintf(text, sizeof(text), "%s: %u%%", work->step,
 	        (unsigned)((double)work->done * 100 / (double)work->total));
 	work_pv_path(work, path);
-	body = make_patch(work->uid, NULL, PV_PROGRESS, text);
+	body = work_make_patch(work->uid, NULL, PV_PROGRESS, text);
 	if (body)
 		(void)api_send(
 		        agent->api, API_PATCH, path, body, on_progress_told, NULL, NULL, NULL);
@@ -284,7 +303,7 @@ void work_begin(struct disks *disks, const struct action *action, struct slot *s
         const struct pv_view *pv)
 {
 	bool is_at_disk = action->kind == ACT_PREPARE || action->kind == ACT_PUBLISH ||
-	        action->kind == ACT_RECLAIM || action->kind == ACT_GROW;
+	        action->kind == ACT_RECLAIM || action->kind == ACT_GROW || action->kind == ACT_MARK;
 	struct work *work;
 
 	if (is_at_disk && !slot_is_settled(slot))
@@ -305,6 +324,12 @@ void work_begin(struct disks *disks, const struct action *action, struct slot *s
 		break;
 	case ACT_GROW:
 		grow_begin(work);
+		break;
+	case ACT_MARK:
+		mark_begin(work);
+		break;
+	case ACT_LET_GO:
+		let_go_begin(work, pv);
 		break;
 	case ACT_DELETE_PV:
 		delete_begin(work, pv);

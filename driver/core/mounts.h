@@ -27,7 +27,10 @@ struct sd_mount_list {
 void sd_mount_list_free(struct sd_mount_list *list);
 #define _cleanup_mount_list_ __attribute__((cleanup(sd_mount_list_free)))
 
-/* Loads libmount now: for who will be in another root directory when it is needed. -ELIBACC: it is not installed. */
+/*
+ * Loads libmount now: for who will be in another root directory when it is needed, and for a process
+ * whose children look at mounts, each of which would load it. -ELIBACC: it is not installed.
+ */
 int sd_mounts_load(struct sd_error *err);
 
 /* All mounts of a device in this mount namespace, in mount order. */

@@ -37,6 +37,11 @@ static int load_libblkid(struct sd_error *err)
 	return sd_library_load("libblkid.so.1", names, SD_ARRAY_SIZE(names), &libblkid, err);
 }
 
+int sd_probe_preload(struct sd_error *err)
+{
+	return load_libblkid(err);
+}
+
 static void free_probe(blkid_probe *pr)
 {
 	if (*pr)

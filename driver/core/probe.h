@@ -27,6 +27,12 @@ struct sd_content {
 bool sd_content_is_member(const struct sd_content *content);
 
 /*
+ * Loads libblkid now, for a process that will probe in many children: else each of them loads it.
+ * -ELIBACC.
+ */
+int sd_probe_preload(struct sd_error *err);
+
+/*
  * The one superblock on a partition or mapping. fd is open for reading and stays the caller's; path
  * is for error texts. Returns 0; -ENODATA: nothing there; -ENOTUNIQ: signatures of several formats
  * (err names two); -EIO and others: could not be read, so nothing is known.

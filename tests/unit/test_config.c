@@ -179,6 +179,9 @@ static const struct {
 	{ POOL(PLAIN ",\"erase\":\"crypto\""), "\"crypto\" needs" },
 	{ POOL(PLAIN ",\"reclaimPolicy\":\"Recycle\""), "\"Retain\" or \"Delete\"" },
 	{ POOL(PLAIN ",\"volumeMode\":\"Block\""), "there is no filesystem" },
+	{ POOL("\"name\":\"a\",\"storageClass\":\"c\",\"disks\":[{\"serial\":[\"S123\"]}],"
+	       "\"volumeMode\":\"Block\",\"encryption\":\"luks2\",\"key\":\"file:k\""),
+	        "pools[0]: \"encryption\" does not go with \"volumeMode\": \"Block\"" },
 	{ POOL(PLAIN ",\"prepare\":true"), "\"manual\" or \"automatic\"" },
 	{ POOL("\"prepare\":\"automatic\",\"filesystem\":\"xfs\",\"name\":\"a\",\"storageClass\":\"c\","
 	       "\"disks\":[{\"serial\":[\"S123\"]},{\"model\":[\"*\"]}]"),

@@ -55,14 +55,14 @@ struct disk_case {
 	enum survey_kind kind;
 	enum sd_state state;
 	const char *id;
-	bool luks, grew, unsettled, rests, is_erased;
+	bool luks, grew, unsettled, rests, is_erased, is_empty;
 	const char *failure, *elsewhere, *filesystem;
 };
 
 struct pv_case {
 	const char *id; /* NULL: none */
 	enum pv_phase phase;
-	bool retains, is_going, is_busy, is_missing;
+	bool retains, is_going, is_busy, is_missing, is_block, is_reserved, is_claimed;
 	uint64_t absent_s, capacity;
 	const char *wwid, *hostname, *provisioner; /* NULL: the disk's, ours */
 };
@@ -76,6 +76,8 @@ struct table_case {
 
 #define VOLUME(serial_, state_) \
 	.disk = { .serial = (serial_), .kind = SURVEY_OURS, .state = SD_STATE_##state_, .id = ID_1 }
+#define RESERVED(phase_) \
+	.pv = { .id = ID_1, .phase = PV_##phase_, .is_block = true, .is_reserved = true }
 #define PV_IN(phase_) .pv = { .id = ID_1, .phase = PV_##phase_ }
 
 static const struct table_case cases[] = {
@@ -91,8 +93,8 @@ static const struct table_case cases[] = {
 	        .expected = "say DiskFailed" },
 	{ "a disk of two pools is of none", .disk = { "both", SURVEY_BLANK },
 	        .expected = "say PoolUnclear" },
-	{ "nothing is made of a pool of block volumes", .disk = { "block", SURVEY_BLANK },
-	        .expected = "say PoolUnclear" },
+	{ "a blank disk of an automatic pool of block volumes is prepared",
+	        .disk = { "block", SURVEY_BLANK }, .expected = "prepare block" },
 	{ "somebody else's disk is left, whatever the pool says", .disk = { "auto", SURVEY_TAKEN },
 	        .expected = "say DiskLeft" },
 	{ "somebody else's disk of no pool is nobody's business", .disk = { "none", SURVEY_TAKEN },
@@ -198,6 +200,44 @@ static const struct table_case cases[] = {
 	        .pv = { ID_1, PV_RELEASED, .is_going = true, .absent_s = 60 }, .expected = "" },
 	{ "and when it is back", VOLUME("manual", USED),
 	        .pv = { ID_1, PV_BOUND, .is_missing = true }, .expected = "found" },
+
+	{ "in block mode an empty volume is published, reserved",
+	        .disk = { "block", SURVEY_OURS, SD_STATE_READY, ID_1, .is_empty = true },
+	        .expected = "publish block" },
+	{ "not one that holds something",
+	        .disk = { "block", SURVEY_OURS, SD_STATE_READY, ID_1, .filesystem = "ext4" },
+	        .expected = "say NotPublished" },
+	{ "nor one that may hold anything", VOLUME("block", READY),
+	        .expected = "say NotPublished" },
+	{ "and an empty one is not for a pool of filesystems",
+	        .disk = { "manual", SURVEY_OURS, SD_STATE_READY, ID_1, .is_empty = true },
+	        .expected = "say NotPublished" },
+	{ "then it is marked", VOLUME("block", READY), RESERVED(PENDING),
+	        .expected = "mark block" },
+	{ "also if it was let go unmarked, by hand perhaps", VOLUME("block", READY),
+	        .pv = { ID_1, PV_BOUND, .is_block = true }, .expected = "mark block" },
+	{ "not while something failed at it",
+	        .disk = { "block", SURVEY_OURS, SD_STATE_READY, ID_1, .rests = true,
+	                .failure = "x" },
+	        RESERVED(AVAILABLE), .expected = "say DiskFailed" },
+	{ "when it is marked it is let go", VOLUME("block", USED), RESERVED(AVAILABLE),
+	        .expected = "let go" },
+	{ "not if a claim has it already", VOLUME("block", USED),
+	        .pv = { ID_1, PV_BOUND, .is_block = true, .is_reserved = true, .is_claimed = true },
+	        .expected = "say NotPublished" },
+	{ "nor twice at once", VOLUME("block", USED),
+	        .pv = { ID_1, PV_AVAILABLE, .is_block = true, .is_reserved = true,
+	                .is_busy = true },
+	        .expected = "" },
+	{ "a reserved one is never erased", VOLUME("block", USED), RESERVED(RELEASED),
+	        .expected = "let go" },
+	{ "without its object it is an operator's, marked or not", VOLUME("block", USED),
+	        .expected = "say VolumeWithoutPV" },
+	{ "one that is in use is left alone",
+	        .disk = { "block", SURVEY_OURS, SD_STATE_USED, ID_1, .grew = true },
+	        .pv = { ID_1, PV_BOUND, .is_block = true }, .expected = "" },
+	{ "a released one is erased", VOLUME("block", USED),
+	        .pv = { ID_1, PV_RELEASED, .is_block = true }, .expected = "reclaim block" },
 	{ "a volume that was erased by hand under a bound object",
 	        .disk = { "manual", SURVEY_OURS, SD_STATE_USED, ID_2 },
 	        .pv = { ID_1, PV_BOUND, .absent_s = 60 },
@@ -214,6 +254,7 @@ static void fill_disk(const struct disk_case *from, int number, struct disk_view
 		.luks = from->luks,
 		.grew = from->grew,
 		.is_erased = from->is_erased,
+		.is_empty = from->is_empty,
 	};
 	(void)snprintf(view->disk.name, sizeof(view->disk.name), "sd%c", 'a' + number);
 	(void)snprintf(view->disk.wwid, sizeof(view->disk.wwid), "wwid-%d", number);
@@ -249,7 +290,10 @@ static void fill_pv(const struct pv_case *from, struct pv_view *pv, struct recon
 		.wwid = wwid,
 		.hostname = hostname,
 		.provisioner = provisioner,
-		.driver = driver,
+		.driver = from->is_block ? NULL : driver,
+		.is_block = from->is_block,
+		.is_reserved = from->is_reserved,
+		.is_claimed = from->is_claimed,
 		.missing_since = from->is_missing ? since : NULL,
 		.capacity = from->capacity ? from->capacity : GIB,
 	};
@@ -279,6 +323,13 @@ static void describe(const struct action *action, char *ret, size_t size)
 	case ACT_RECLAIM:
 		assert_int_not_equal(action->pv, NONE);
 		(void)snprintf(ret, size, "reclaim %s", pool);
+		break;
+	case ACT_MARK:
+		assert_int_not_equal(action->pv, NONE);
+		(void)snprintf(ret, size, "mark %s", pool);
+		break;
+	case ACT_LET_GO:
+		(void)snprintf(ret, size, "let go");
 		break;
 	case ACT_DELETE_PV:
 		(void)snprintf(ret, size, "delete");
