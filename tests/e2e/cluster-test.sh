@@ -4,6 +4,7 @@
 # vm: --kubernetes --cpus 2 --memory 4096 --disk virtio,name=cluster,size=8G
 # vm: --disk nvme,name=a,size=512M --disk nvme,name=b,size=512M --disk nvme,name=c,size=1G
 # vm: --disk scsi,name=d,size=512M --disk scsi,name=e,size=512M
+# vm: --provide TOOLS=tests/e2e/fetch-helm --provide IMAGE=tests/e2e/build-image
 # timeout: 1800
 . "$SRC/tests/vm/lib.sh"
 . "$SRC/tests/vm/driver.sh"
