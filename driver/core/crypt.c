@@ -20,6 +20,9 @@ void sd_crypt_handle_free(struct sd_crypt_handle *handle)
 	if (handle->cd)
 		handle->lib->crypt_free(handle->cd);
 	handle->cd = NULL;
+	if (handle->flushes)
+		(void)close(handle->flush_fd);
+	handle->flushes = false;
 }
 
 int sd_crypt_handle_open(const char *device, struct sd_crypt_handle *handle, struct sd_error *err)
@@ -117,6 +120,8 @@ int sd_crypt_handle_load(
 	if (!uuid || strcmp(uuid, id) != 0)
 		return sd_error_set(
 		        err, EINVAL, "the LUKS2 header on %s is not volume %s's", device, id);
+	if (handle->lib->crypt_reencrypt_status(handle->cd, NULL) != CRYPT_REENCRYPT_NONE)
+		return sd_crypt_flush_before_headers(handle, device, err);
 	return 0;
 }
 

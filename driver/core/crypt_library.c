@@ -12,7 +12,7 @@
 static struct sd_cryptsetup library;
 
 /* Without a callback the library prints, and kubelet reads what is printed as the answer. */
-static void keep_message(int level, const char *message, void *data)
+void sd_cryptsetup_keep_message(int level, const char *message, void *data)
 {
 	struct sd_cryptsetup *lib = data;
 
@@ -40,7 +40,7 @@ int sd_cryptsetup_load(struct sd_cryptsetup **ret, struct sd_error *err)
 		(void)sd_error_wrap(err, "encryption");
 		return r;
 	}
-	library.crypt_set_log_callback(NULL, keep_message, &library);
+	library.crypt_set_log_callback(NULL, sd_cryptsetup_keep_message, &library);
 	*ret = &library;
 	return 0;
 }

@@ -23,7 +23,7 @@
 	f(crypt_reencrypt_init_by_passphrase) f(crypt_keyslot_add_by_key)              \
 	f(crypt_get_volume_key_size) f(crypt_get_sector_size) f(crypt_token_json_get)  \
 	f(crypt_token_external_path) f(crypt_keyslot_get_pbkdf)            \
-	f(crypt_volume_key_get)
+	f(crypt_volume_key_get) f(crypt_set_debug_level)
 /* clang-format on */
 
 struct sd_cryptsetup {
@@ -33,6 +33,9 @@ struct sd_cryptsetup {
 
 /* *ret is valid until the program ends. -ELIBACC: the library is not installed. */
 int sd_cryptsetup_load(struct sd_cryptsetup **ret, struct sd_error *err);
+
+/* What the library is told to call with its messages: keeps an error's in *data, a struct sd_cryptsetup. */
+void sd_cryptsetup_keep_message(int level, const char *message, void *data);
 
 /* As sd_error_set(), with what the library told, or strerror(), behind the text. code is positive. */
 int sd_cryptsetup_error(struct sd_error *err, const struct sd_cryptsetup *lib, int code,

@@ -14,6 +14,9 @@ struct sd_crypt_handle {
 	struct sd_cryptsetup *lib;
 	struct crypt_device *cd;
 	bool repaired; /* sd_crypt_handle_load() repaired a copy of the header, and logged it */
+	bool flushes;  /* sd_crypt_flush_before_headers() */
+	bool flush_failed;
+	int flush_fd;
 };
 
 void sd_crypt_handle_free(struct sd_crypt_handle *handle); /* may be called twice */
@@ -28,6 +31,14 @@ int sd_crypt_handle_open(const char *device, struct sd_crypt_handle *handle, str
  */
 int sd_crypt_handle_load(
         const char *device, const char *id, struct sd_crypt_handle *handle, struct sd_error *err);
+
+/*
+ * From now on the disk's cache is flushed before each header that the library writes with this handle, which
+ * stays where it is. sd_crypt_handle_load() does it where a re-encryption is under way. If it does not
+ * work flush_failed says so.
+ */
+int sd_crypt_flush_before_headers(
+        struct sd_crypt_handle *handle, const char *device, struct sd_error *err);
 
 /* To be called before each operation that makes a keyslot: a loaded handle has LUKS2's defaults. */
 int sd_crypt_set_kdf(const struct sd_crypt_handle *handle, enum sd_kdf kdf, struct sd_error *err);

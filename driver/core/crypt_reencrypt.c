@@ -149,7 +149,7 @@ static int add_volume_key(const struct sd_crypt_handle *handle, const struct sd_
 }
 
 /* Tells the library what is to be done, which writes it down, or reads what was written down. */
-static int start(const struct sd_crypt_handle *handle, const char *device, const char *id,
+static int start(struct sd_crypt_handle *handle, const char *device, const char *id,
         const struct sd_key *key, int old_slot, int new_slot, bool rotational, struct sd_error *err)
 {
 	const struct crypt_params_luks2 luks2 = {
@@ -167,6 +167,9 @@ static int start(const struct sd_crypt_handle *handle, const char *device, const
 	char name[SD_MAPPING_NAME_SIZE];
 	int r;
 
+	r = sd_crypt_flush_before_headers(handle, device, err);
+	if (r < 0)
+		return r;
 	sd_id_mapping_name(id, name);
 	/* With a cipher it would look at the new keyslot, which it knows by itself when it goes on. */
 	r = handle->lib->crypt_reencrypt_init_by_passphrase(handle->cd, name,
@@ -252,7 +255,7 @@ static int on_progress(uint64_t size, uint64_t offset, void *data)
 
 	if (reencryption->tell(reencryption->tell_data, offset, size) != 0)
 		reencryption->canceled = true;
-	return reencryption->canceled;
+	return reencryption->canceled || reencryption->handle.flush_failed;
 }
 
 int sd_crypt_reencrypt_run(struct sd_reencryption *reencryption,
@@ -264,6 +267,8 @@ int sd_crypt_reencrypt_run(struct sd_reencryption *reencryption,
 	reencryption->tell = tell;
 	reencryption->tell_data = data;
 	r = handle->lib->crypt_reencrypt_run(handle->cd, on_progress, reencryption);
+	if (handle->flush_failed)
+		return sd_error_set(err, EIO, "the disk does not flush its cache");
 	if (reencryption->canceled &&
 	        handle->lib->crypt_reencrypt_status(handle->cd, NULL) != CRYPT_REENCRYPT_NONE)
 		return sd_error_set(err, ECANCELED, "the re-encryption was stopped");
