@@ -29,8 +29,8 @@
 #	--key-gone		the LUKS key of the volume that is there at FIRST: the same
 #	--old-key FILE		and cryptsetup opens it as long as it is whole, never after
 #	--partition BYTES	use: its size afterwards	--keeps FILE	use: what the tenant has there
-#	--sample N		only N of the boundaries that are behind tables and LUKS2 headers, before --head
-#				and after it each
+#	--sample N		of the writes between two of tables or LUKS2 headers only N; of headers that are
+#				not whole only the boundaries	--often N	reencrypt: finish one image of N
 #	--tables N, --inside N	how many damaged images are tried: those that differ within --head MIB (1) of the
 #				disk's begin or at its end, and others
 #

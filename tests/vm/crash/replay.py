@@ -13,6 +13,7 @@ import struct
 
 BLOCK = 4096
 MIB = 1 << 20
+HEADER_AREA = range(MIB // BLOCK, (MIB + (32 << 10)) // BLOCK)  # blocks of both copies of a LUKS2 header
 _MAGIC = 0x6A736677736872
 _FLUSH, _DISCARD, _MARK = 1, 4, 8
 _ZERO = bytes(BLOCK)

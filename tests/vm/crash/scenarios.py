@@ -6,7 +6,7 @@ import re
 from collections import Counter
 
 from disk import expect, run
-from replay import MIB
+from replay import BLOCK, HEADER_AREA, MIB
 
 _REFUSED = 3
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -20,11 +20,15 @@ class Scenario:
     def __init__(self, trial, options):
         self.trial = trial
         self.crash = None  # what is on the disk
+        self.tried = 0
         self.disk = trial.disk
         self.options = options
         self.words = options.words.split()
         self.counts = Counter()
         self.refusals = Counter()
+
+    def check_record(self, requests):
+        """What must hold of the record itself."""
 
     def state(self):
         """As list shows it. Where the table is whole nothing is asked: it starts slowly here."""
@@ -202,27 +206,40 @@ class Rotate(Scenario):
 
 
 class Reencrypt(Rotate):
-    """A pod finds its data on every image that is tried, and the same re-encryption (--more: the key)
-    finishes. Most of the writes are data's, alike: of ten images one is tried, and of these a third
-    finished."""
+    """A pod finds its data on every image that is tried, and on some of them (one of --often) the same
+    re-encryption finishes (--more: the key). After a write of the header, which is about a whole zone of MiBs, a
+    block of each 64 KiB is looked at, else all."""
 
-    seen = 0
+    def check_record(self, requests):
+        """Keyslots and checksums were flushed before the header that tells of them, which may be there alone
+        otherwise; and its first copy before the second."""
+        waiting, flushes = [], 0
+        for request in requests:
+            if request.is_flush:
+                waiting, flushes = [], flushes + 1
+            elif self.trial.is_at_header(request):
+                copy = request.at // BLOCK < HEADER_AREA.start + len(HEADER_AREA) // 2
+                expect(all(copy == other for other in waiting),
+                       f"request {request.number}, of the header, was not flushed apart from those before")
+                waiting.append(copy)
+            elif request.writes and request.at < self.options.head * MIB:
+                waiting.append(None)  # behind it a pod writes, too
+        expect(flushes, "there is not one flush in the record")
 
-    def use(self):
+    def use(self, step=BLOCK):
         code, out = run(self.options.driver, "mount", self.options.target, self.options.words)
         expect(code == 0 and '"Success"' in out, f"mount: {out}")
-        self.trial.check_kept(self.options.target)
-        code, out = run(self.options.driver, "unmount", self.options.target)
+        try:
+            self.trial.check_kept(self.options.target, step)
+        finally:
+            code, out = run(self.options.driver, "unmount", self.options.target)
         expect(code == 0 and '"Success"' in out, f"unmount: {out}")
 
     def act(self, before):
-        self.seen += 1
-        if self.seen % 10 != 1:
-            return
-        required = str(self.header()["config"].get("requirements"))
-        self.counts["in the midst" if "online-reencrypt" in required else "before or behind"] += 1
-        self.use()
-        if self.seen % 30 != 1:
+        is_about_zones = self.crash.kind == "boundary" and all(map(self.trial.is_at_header, self.crash.places))
+        self.use(64 << 10 if is_about_zones else BLOCK)
+        self.tried += 1
+        if self.tried % int(self.options.often):
             return
         self.finish("reencrypt", "--key", f"file:{self.options.more}")
         self.counts["finished"] += 1
@@ -230,5 +247,5 @@ class Reencrypt(Rotate):
         self.use()
 
 
-SCENARIOS = {"rotate": Rotate, "reencrypt": Reencrypt, "prepare": Prepare, "force": Force, "use": Use, "erase": Erase, "release": Release,
-             "command": Command}
+SCENARIOS = {"rotate": Rotate, "reencrypt": Reencrypt, "prepare": Prepare, "force": Force, "use": Use,
+             "erase": Erase, "release": Release, "command": Command}

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Runs in the guest: puts images of a power cut on a disk, and looks how solodisk goes on.
 
-Every boundary between two writes is tried; with --sample all of those at tables and headers, and of
-the others some. Of the images with torn or reordered writes all are looked at, and of those some are
+Every boundary between two writes is tried; with --sample those at tables and LUKS2 headers, and some of
+the others. Of the images with torn or reordered writes all are looked at, and of those some are
 tried. What is chosen is chosen by chance.
 """
 
@@ -18,11 +18,10 @@ sys.dont_write_bytecode = True
 # pylint: disable=wrong-import-position
 from disk import Disk, Wrong, expect, run  # noqa: E402
 from gpt import Mark  # noqa: E402
-from replay import (BLOCK, MIB, count_boundaries, crash_images, image_after,  # noqa: E402
-                    read_log)
+from replay import (BLOCK, HEADER_AREA, MIB, count_boundaries, crash_images,  # noqa: E402
+                    image_after, read_log)
 from scenarios import SCENARIOS  # noqa: E402
 
-_HEADER_AREA = range(MIB // BLOCK, (MIB + (32 << 10)) // BLOCK)
 _KEY_AREA = range((MIB + (32 << 10)) // BLOCK, (MIB + (32 << 10) + 258048) // BLOCK)
 _ALL = 1 << 30
 
@@ -70,6 +69,11 @@ class Trial:
         seed = int(os.environ.get("CRASH_SEED") or random.randrange(1 << 32))
         rng = random.Random(seed)
         self.find_content()
+        try:
+            self.scenario.check_record(self.requests[options.first:self.last])
+        except Wrong as error:
+            self.wrong += 1
+            print(f"WRONG record: {error}")
         tables = Choice(_ALL if everything else options.tables, rng)
         inside = Choice(options.inside * (25 if everything else 1), rng)
         if options.sample and not everything:
@@ -119,7 +123,7 @@ class Trial:
         image = image_after(self.requests, self.options.first)
         if self.options.key_gone:
             self.key = {b: image.blocks[b] for b in _KEY_AREA if b in image.blocks}
-            self.header = {b: image.blocks.get(b) for b in _HEADER_AREA}
+            self.header = {b: image.blocks.get(b) for b in HEADER_AREA}
             expect(len(self.key) > 32, "the volume had no key to begin with")
         if not self.marker:
             return
@@ -132,28 +136,36 @@ class Trial:
                 at = data.find(self.marker, at + 1)
 
     def choose_passed_by(self, rng):
-        """Numbers of the writes after which there is no trial: all behind the first MiB and the two copies
-        of a LUKS2 header, but for --sample of those before --head MIB and as many behind."""
-        writes = [request for request in self.requests[self.options.first:self.last]
-                  if request.writes and request.at >= (_HEADER_AREA.stop * BLOCK)
-                  and request.end <= self.disk.size - MIB]
-        passed_by = set()
-        for behind in (False, True):
-            part = [request.number for request in writes
-                    if (request.at >= self.options.head * MIB) == behind]
-            passed_by |= set(part) - set(rng.sample(part, min(self.options.sample, len(part))))
+        """Numbers of the writes that nothing is made of: of those between two writes of tables or LUKS2
+        headers all but --sample."""
+        passed_by, between = set(), []
+        for request in [*self.requests[self.options.first:self.last], None]:
+            if request and not request.writes:
+                continue
+            if request and request.at >= HEADER_AREA.stop * BLOCK and \
+                    request.end <= self.disk.size - MIB:
+                between.append(request.number)
+                continue
+            passed_by |= set(between) - set(rng.sample(between, min(self.options.sample, len(between))))
+            between = []
         return passed_by
 
     def kinds_of(self, request):
-        """What is made of a write. With --sample nothing is reordered, and keyslots, which are overwritten
-        forty times, are not torn."""
-        boundary = () if request.number in self.passed_by else ("boundary",)
+        """What is made of a write. With --sample a header's copy that is not whole, which counts for nothing, is
+        tried at its boundaries alone."""
+        if request.number in self.passed_by:
+            return ()
         if not self.options.damaged:
-            return boundary
-        if not self.options.sample:
-            return (*boundary, "torn", "reordered")
-        at_keyslots = _HEADER_AREA.stop * BLOCK <= request.at < self.options.head * MIB
-        return boundary if at_keyslots else (*boundary, "torn")
+            return ("boundary",)
+        if self.options.sample and self.is_at_header(request):
+            previous = self.requests[request.number - 1]
+            is_whole = self.is_at_header(previous) and previous.at == request.end
+            return ("boundary", "reordered") if is_whole else ("boundary",)
+        return ("boundary", "torn", "reordered")
+
+    @staticmethod
+    def is_at_header(request):
+        return request.writes and request.at // BLOCK in HEADER_AREA
 
     def is_at_table(self, crash):
         """What differs in the midst of the partition alone is neither in the tables nor where any
@@ -207,10 +219,16 @@ class Trial:
             expect(not key or not any(data[at:at + BLOCK] in key
                                       for at in range(0, len(data), BLOCK)), "the key survived")
 
-    def check_kept(self, target):
-        """What the tenant wrote before."""
+    def check_kept(self, target, step=BLOCK):
+        """What the tenant wrote before; of each step only the first block is read."""
         with open(self.options.keeps, "rb") as kept, open(f"{target}/marker", "rb") as now:
-            expect(kept.read() == now.read(), "the tenant's file is another")
+            os.posix_fadvise(now.fileno(), 0, 0, os.POSIX_FADV_RANDOM)
+            size = kept.seek(0, os.SEEK_END)
+            expect(now.seek(0, os.SEEK_END) == size, "the tenant's file has another size")
+            length = MIB if step == BLOCK else BLOCK
+            for at in range(0, size, max(step, length)):
+                expect(os.pread(kept.fileno(), length, at) == os.pread(now.fileno(), length, at),
+                       f"the tenant's file is another at {at}")
 
 
 def main():
@@ -231,11 +249,12 @@ def main():
     add("--target")
     add("--partition", default=0, help="use: bytes that it must have afterwards")
     add("--keeps", help="use, reencrypt: a file; the tenant's file \"marker\" has its content")
+    add("--often", type=int, default=1, help="reencrypt: one of so many images is re-encrypted to the end")
     add("--marker", help="a file; its bytes were a tenant's")
     add("--key-gone", action="store_true", help="look for the LUKS key of the beginning")
     add("--old-key", help="a file; it opens LUKS as long as that key is there, and never after")
-    add("--sample", type=int, default=0, help="try so many of the boundaries that are not at tables "
-        "and headers, before --head and behind it")
+    add("--sample", type=int, default=0, help="look at so many of the writes between two that are at tables "
+        "or LUKS2 headers")
     add("--damaged", action="store_true", help="also torn and reordered writes")
     add("--head", type=int, default=1, help="MiB at the disk's begin that matter")
     add("--tables", type=int, default=24, help="damaged images to try, of those that matter")
