@@ -11,8 +11,8 @@
 
 /*
  * Goes into the mount namespace of kubelet, or of process 1 if no kubelet runs; for a process with one thread.
- * *ret_own is for node_view_leave(). Stays where it is, which is no error, if it is there already, if another
- * one cannot be seen (a container without the host's processes), or below a root prefix.
+ * *ret_own is for node_view_leave(). Stays where it is, which is no error, if it is there already (so does a container
+ * without the host's processes, which sees none but its own) or below a root prefix. Errors: kubelet ended meanwhile.
  */
 int node_view_enter(int *ret_own, struct sd_error *err);
 /* Back again. An error is final: programs and libraries are not where they were. */
