@@ -20,6 +20,8 @@ marker 9 write $KEYS/wrong
 read -ra patterns <<<"$(marker 7 patterns; marker 8 patterns; marker 9 patterns)"
 none=$(printf '0 %.0s' "${patterns[@]}")
 
+marker 8 write $KEYS/open && chmod 0644 $KEYS/open
+
 # nothing_of_it NAME
 nothing_of_it() {
 	sync
@@ -45,6 +47,35 @@ expect() {
 	is "$1" "$result:$status" "$2:0" || note "$answer"
 }
 
+# killed_in SYSCALL SEED ARGUMENT...: the node tool and its children, as each is about to make this call; with
+# the key on its standard input.
+killed_in() {
+	marker "$2" pipe strace -f -qq -o /run/strace -e "trace=$1" -e "inject=$1:signal=SIGKILL" "$BUILD/solodisk" "${@:3}"
+}
+was_killed() {
+	grep -q 'killed by SIGKILL' /run/strace
+}
+
+# told_to_stop NAME SEED VERB ARGUMENT...: the front as when its time is up, while the worker is in mount().
+told_to_stop() {
+	marker "$2" run strace -f -qq -o /dev/null -e trace=mount -e inject=mount:delay_enter=6000000 "$DRIVER" "${@:3}" \
+		>/run/stopped 2>&1 &
+	eventually 60 worker_waits
+	kill -TERM "$(pgrep -x disk)"
+	wait $!
+	status=$? answer=$(</run/stopped)
+	read_answer
+	is "$1" "$result:$status" "Failure:0" || note "$answer"
+	eventually 60 no_worker
+}
+worker_waits() {
+	local pid
+	pid=$(pgrep -x .worker) && [[ $(<"/proc/$pid/syscall") == "165 "* ]]
+}
+no_worker() {
+	! pgrep -x .worker >/dev/null
+}
+
 nothing_of_it "at first"
 marker 7 run env "X=@BASE64@" sleep 1000 &
 eventually 5 pgrep -x sleep >/dev/null
@@ -64,7 +95,14 @@ ok "prepare with one of standard input" \
 ok "again: it is done already" solodisk prepare /dev/nvme0n1 --filesystem xfs --encrypt luks2 --key file:marker --yes
 not_ok "with another key" solodisk prepare /dev/nvme0n1 --filesystem xfs --encrypt luks2 --key-file $KEYS/wrong --yes
 not_ok "an option that is wrong" solodisk prepare /dev/nvme0n1 --filesystem zfs --encrypt luks2 --key file:marker --yes
+not_ok "a key file that others may read" \
+	solodisk prepare /dev/sda --filesystem ext4 --encrypt luks2 --key file:open --yes
+not_ok "one that is not there" solodisk prepare /dev/sda --filesystem ext4 --encrypt luks2 --key file:none --yes
+not_ok "a disk that is not there" tool 7 prepare /dev/sdz --filesystem ext4 --encrypt luks2 --key-file - --yes
+exits "killed in the midst" 1-137 killed_in fsync 7 prepare /dev/sda --filesystem ext4 --encrypt luks2 --key-file - --yes
+ok "it was" was_killed
 nothing_of_it "after prepare"
+ok "what was killed is released" solodisk release /dev/sda --yes
 id=$(volume_of /dev/nvme0n1)
 other_id=$(volume_of /dev/nvme1n1)
 
@@ -76,6 +114,7 @@ expect "init" Success 7 init
 expect "mount" Success 7 mount "$target" "$opts"
 nothing_of_it "while it is mounted"
 expect "mount again" Success 7 mount "$target" "$opts"
+expect "expandvolume" Success 7 expandvolume "$opts" "$target" 2 1
 expect "a second pod" Success 7 mount "$(pod 2)" "$opts"
 expect "expandfs" Success 7 expandfs "$opts" /dev/nvme0n1p1 "$target" 2 1
 expect "unmount" Success 7 unmount "$target"
@@ -94,6 +133,11 @@ expect "too many arguments" Failure 7 mount "$target" "$opts" "$opts"
 expect "an unknown verb" "Not supported" 7 nosuchverb "$opts"
 expect "the key instead of a directory" Failure 7 mount "@BASE64@" "$opts"
 expect "the wrong key" Failure 9 mount "$target" "$opts"
+expect "a key file that others may read" Failure 7 mount "$target" "$(options "$id" "${secret[@]}" key=file:open)"
+expect "a disk that is not there" Failure 7 mount "$target" "$(options "${id//[0-9]/0}" "${secret[@]}" pv)"
+expect "expandfs with a wrong key" Success 9 expandfs "$opts" /dev/nvme0n1p1 "$target" 2 1
+expect "expandfs of a disk that is not there, which is for mount to say" Success 7 expandfs "$(options "${id//[0-9]/0}" "${secret[@]}" pv)" "" "$target" 2 1
+told_to_stop "the time is up" 7 mount "$target" "$opts"
 expect "a short key" Failure 7 mount "$target" "$(options "$id" "${secret[@]}" "kubernetes.io/secret/key=c2hvcnQ=" \
 	"kubernetes.io/secret/other=@BASE64@")"
 nothing_of_it "after failures"
@@ -121,6 +165,15 @@ expect "mount" Success 7 mount "$target" "$opts"
 expect "unmount" Success 7 unmount "$target"
 expect "unmountdevice" Success 7 unmountdevice "$stage"
 expect "detach" Success 7 detach "solodisk.$id" node
+node=$(options "$id" encryption=luks2 key=file:marker pv)
+expect "mountdevice with a key of the node" Success 7 mountdevice "$stage" /dev/nvme0n1p1 "$node"
+expect "unmountdevice" Success 7 unmountdevice "$stage"
+for broken in key=file:open key=file:none key=file:wrong wwid=eui.ffff; do
+	expect "mountdevice, $broken" Failure 7 mountdevice "$stage" /dev/nvme0n1p1 \
+		"$(options "$id" "${secret[@]}" "$broken")"
+done
+expect "attach, a wrong option" Failure 7 attach "$(options "$id" "${secret[@]}" unknown=option)" node
+expect "waitforattach, another disk" Failure 7 waitforattach /dev/sda "$(options "$id" "${secret[@]}" wwid=eui.ffff)"
 nothing_of_it "after attach mode"
 
 # The commands about keys
@@ -129,7 +182,10 @@ plan=/root/plan
 ok "plan" solodisk plan sda --filesystem ext4 --encrypt luks2 --key secret:key --output $plan
 ok "plan, with a key that is not there yet" \
 	solodisk plan sda --filesystem ext4 --encrypt luks2 --key file:none --output $plan.none
+ok "and with one that others may read" \
+	solodisk plan sda --filesystem ext4 --encrypt luks2 --key file:open --output $plan.open
 not_ok "apply without the node's key" solodisk apply $plan.none --yes
+not_ok "apply with that key" solodisk apply $plan.open --yes
 not_ok "apply without the Secret's key" solodisk apply $plan --yes
 ok "apply" tool 7 apply $plan --key-file - --yes
 ok "apply again: it is done already" tool 7 apply $plan --key-file - --yes
@@ -164,6 +220,29 @@ not_ok "header restore with the wrong key" tool 9 header restore --allow-revoked
 ok "header restore" tool 7 header restore --allow-revoked-keys --key-file - sda $backup
 ok "header repair" solodisk header repair sda
 nothing_of_it "after reencrypt and header"
+
+# Each of these commands with a key file that is refused, with none, and for a disk that is not there. What is
+# behind the comma is for a key on standard input alone.
+refuses() {
+	local name=$1 regex=$2 out
+	shift 2
+	out=$("$@" 2>&1 </dev/null)
+	isnt "refused: $name" $? 0
+	like "it says why: $name" "$out" "$regex"
+}
+for words in "grow sda,--key secret:key" "adopt sda,--key secret:key --secret a/b" "rotate sda --new-key file:new" \
+	"reencrypt sda" "header restore --allow-revoked-keys sda $backup" "erase sda --yes"; do
+	read -ra command <<<"${words%,*}"
+	read -ra more <<<"${words#"${words%,*}"}"
+	refuses "${command[0]}, a key file for all to read" "mode 0644" "$BUILD/solodisk" "${command[@]}" --key file:open
+	refuses "${command[0]}, no key file" "keys/none" "$BUILD/solodisk" "${command[@]}" --key file:none
+	refuses "${command[0]}, no disk" "sdz" tool 7 "${command[@]/#sda/sdz}" "${more[@]/#,/}" --key-file -
+done
+exits "rotate, killed in the midst" 1-137 killed_in fsync 7 rotate sda --key-file - --new-key file:new
+ok "it was" was_killed
+nothing_of_it "after refusals"
+ok "it goes on" tool 7 rotate sda --key-file - --new-key file:new
+ok "and back" tool 7 rotate sda --key file:new --new-key-file -
 
 # Cleaning
 not_ok "erase without a key" solodisk erase "$id" --yes
