@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A process that ends meanwhile has nothing open any more. */
-static bool has_open(const char *pid, dev_t devno)
+/* A process that ends meanwhile has nothing open any more; of one that cannot be looked at nobody knows. */
+static int has_open(const char *pid, dev_t devno, struct sd_error *err)
 {
 	_cleanup_closedir_ DIR *dir = NULL;
 	const struct dirent *entry;
@@ -21,13 +21,17 @@ static bool has_open(const char *pid, dev_t devno)
 	struct stat st;
 
 	if (sd_root_path(path, sizeof(path), "/proc/%s/fd", pid) < 0)
-		return false;
+		return sd_error_set(err, ENAMETOOLONG, "cannot name what process %s has open", pid);
 	dir = opendir(path);
-	while (dir && (entry = readdir(dir)))
+	if (!dir)
+		return errno == ENOENT
+		        ? 0
+		        : sd_error_errno(err, errno, "cannot see what process %s has open", pid);
+	while ((entry = readdir(dir)))
 		if (fstatat(dirfd(dir), entry->d_name, &st, 0) == 0 && S_ISBLK(st.st_mode) &&
 		        st.st_rdev == devno)
-			return true;
-	return false;
+			return 1;
+	return 0;
 }
 
 int opened_check(dev_t devno, struct sd_error *err)
@@ -45,7 +49,12 @@ int opened_check(dev_t devno, struct sd_error *err)
 	if (!dir)
 		return sd_error_errno(err, errno, "cannot read %s", path);
 	while ((entry = readdir(dir))) {
-		if (!isdigit((unsigned char)entry->d_name[0]) || !has_open(entry->d_name, devno))
+		if (!isdigit((unsigned char)entry->d_name[0]))
+			continue;
+		r = has_open(entry->d_name, devno, err);
+		if (r < 0)
+			return r;
+		if (r == 0)
 			continue;
 		(void)sd_root_read(name, sizeof(name), "/proc/%s/comm", entry->d_name);
 		return sd_error_set(err, EBUSY, "process %s (%s) has it open", entry->d_name, name);
