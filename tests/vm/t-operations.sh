@@ -54,10 +54,29 @@ echo 99.0.0-01234567 >$new/driver/.version
 recipe Upgrade
 like "the new version is called" "$(readlink "$DRIVER")" 99.0.0
 is "nothing was mounted anew" "$(grep solodisk /proc/self/mountinfo)" "$mounted"
-recipe "Roll back"
+recipe "Roll back" 2
 is "the old version is called" "$(readlink "$DRIVER")" "$before"
 is "and nothing was mounted anew" "$(grep solodisk /proc/self/mountinfo)" "$mounted"
 not_ok "it is not uninstalled under a pod" solodisk uninstall
+
+# Of all that runs in a cluster that takes what keeps a DaemonSet's revisions.
+make_kubeconfig "$kube/controller.kubeconfig" controller-manager-token
+start_daemon kube-controller-manager kube-controller-manager --kubeconfig="$kube/controller.kubeconfig" --controllers=daemonset \
+	--leader-elect=false --port=0 --secure-port=0
+images() {
+	kubectl -n solodisk get daemonset solodisk -o 'jsonpath={.spec.template.spec.initContainers[*].image} {.spec.template.spec.containers[*].image}'
+}
+revisions_are() {
+	[ "$(kubectl -n solodisk get controllerrevisions -o name | wc -l)" = "$1" ]
+}
+old=$(images)
+ok "the DaemonSet has a revision" eventually 120 revisions_are 1
+ok "a new release's image" kubectl -n solodisk set image daemonset/solodisk '*=example.org/solodisk:99'
+is "is what it has" "$(images | tr ' ' '\n' | sort -u)" example.org/solodisk:99
+ok "and has another revision" eventually 120 revisions_are 2
+recipe "Roll back" 1
+is "it has the old image" "$(images)" "$old"
+stop_daemon kube-controller-manager
 succeeds "the pod ends" unmount "$(pod 1)"
 
 cp "$key_file" /tmp/old-key
