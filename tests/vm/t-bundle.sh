@@ -100,4 +100,10 @@ answers_are_json
 no_leftovers "nothing is left mounted, mapped, locked or noted"
 ok "then uninstall is not refused" "$BUNDLE/solodisk" uninstall --root /bare --plugin-dir "$PLUGINS"
 is "and nothing of the driver is left" "$(ls -A "/bare$PLUGINS")" ""
+
+now=$(date +%s)
+date -s 2001-01-01 >/dev/null
+like "doctor tells of a clock that was never set" "$("$BUNDLE/solodisk" doctor 2>&1)" 'fail +clock: the clock stands before'
+date -s "@$now" >/dev/null
+like "and of one that nobody keeps right" "$("$BUNDLE/solodisk" doctor 2>&1)" 'warn +clock: .*synchronized'
 done_testing
