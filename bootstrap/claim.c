@@ -6,6 +6,7 @@
 #include "log.h"
 #include "mounts.h"
 #include "node_view.h"
+#include "opened.h"
 #include "record.h"
 
 #include <errno.h>
@@ -13,6 +14,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <unistd.h>
+
+#define CLOSE_WAIT_MS 3000
+#define CLOSE_TICK_MS 200
 
 int claim_take(const struct sd_disk *disk, const char *who, struct claim *ret, struct sd_error *err)
 {
@@ -173,6 +178,23 @@ int claim_make_idle(struct claim *claim, struct sd_error *err)
 	if (fd < 0)
 		return sd_error_errno(err, errno, "%s cannot be had alone", volume->node);
 	return 0;
+}
+
+int claim_check_closed(struct claim *claim, struct sd_error *err)
+{
+	const struct sd_volume *volume = &claim->volume;
+	int r = 0;
+
+	/* udevd opens each device that somebody has written to, for a moment. */
+	for (unsigned ms = 0; ms <= CLOSE_WAIT_MS && volume->mark.state == SD_STATE_USED;
+	        ms += CLOSE_TICK_MS) {
+		sd_error_clear(err);
+		r = opened_check(volume->devno, err);
+		if (r != -EBUSY)
+			break;
+		(void)usleep(CLOSE_TICK_MS * 1000);
+	}
+	return r < 0 ? sd_error_wrap(err, "volume %s is in use", volume->mark.id) : 0;
 }
 
 int claim_renew(struct claim *claim, const char *new_id, struct sd_error *err)

@@ -43,6 +43,12 @@ int claim_check_unused(struct claim *claim, struct sd_error *err);
  */
 int claim_make_idle(struct claim *claim, struct sd_error *err);
 
+/*
+ * Whether nobody has a used volume's partition open, as its tenant has in block mode, where no mount tells and O_EXCL
+ * is no hindrance. After claim_check_unused(). -EBUSY: err says who, after some seconds.
+ */
+int claim_check_closed(struct claim *claim, struct sd_error *err);
+
 /* Whether the one mount of a volume is the stage that mount made for its targets, of which none is left. */
 bool claim_is_unused_stage(const struct sd_mount_list *mounts, const struct sd_record *record);
 

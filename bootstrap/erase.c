@@ -34,6 +34,8 @@ static int begin(struct erase_work *work, struct outcome *ret, struct sd_error *
 		return sd_error_set(err, ESTALE, "it changed meanwhile; look at it and repeat");
 	r = claim_make_idle(&work->claim, err);
 	if (r == 0)
+		r = claim_check_closed(&work->claim, err);
+	if (r == 0)
 		r = sd_note_open(volume->disk_fd, true, &work->note_fd, err);
 	if (r < 0 || plan->state == SD_STATE_PREPARING)
 		return r;

@@ -263,6 +263,8 @@ int erase_make_plan(const struct erase *erase, const struct sd_disk *disk, struc
 	r = claim_take(disk, "erase", &claim, err);
 	if (r == 0)
 		r = claim_check_unused(&claim, err);
+	if (r == 0)
+		r = claim_check_closed(&claim, err);
 	if (r < 0)
 		return r;
 	memcpy(plan.id, claim.volume.mark.id, sizeof(plan.id));

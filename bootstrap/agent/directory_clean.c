@@ -4,6 +4,7 @@
 #include "directory_empty.h"
 #include "directory_use.h"
 #include "log.h"
+#include "opened.h"
 #include "wipe.h"
 
 #include <errno.h>
@@ -102,7 +103,7 @@ static int erase_device(const struct directory_clean *clean, int fd, const struc
 	_cleanup_close_ int device = -1;
 	char path[64];
 	struct stat st;
-	int r = directory_use_of_device(clean->entry->devno, err);
+	int r = opened_by_loop(clean->entry->devno, err);
 
 	if (r < 0)
 		return r;

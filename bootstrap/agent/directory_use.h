@@ -12,9 +12,3 @@
  * in this mount namespace; err says where.
  */
 int directory_use_of_mount(dev_t devno, const char *pv, struct sd_error *err);
-
-/*
- * -EBUSY: a loop device lies on the block device. kubelet makes one for each raw block volume that a pod has
- * (volumeDevices), and the kernel takes no O_EXCL for that.
- */
-int directory_use_of_device(dev_t devno, struct sd_error *err);

@@ -8,26 +8,12 @@
 #include "keysource.h"
 #include "log.h"
 #include "node.h"
-#include "opened.h"
 #include "prepare.h"
 #include "pv.h"
 #include "work.h"
 
 #include <errno.h>
 #include <string.h>
-
-/* In the child: nobody has a raw device open any more; of a filesystem the erase itself sees to that. */
-static int check_closed(const struct sd_disk *disk, const char *id, struct sd_error *err)
-{
-	_cleanup_survey_ struct survey survey = { 0 };
-	int r;
-
-	survey_disk(disk, &survey);
-	if (survey.kind != SURVEY_OURS || !survey.partition[0])
-		return sd_error_set(err, EIO, "who has it open could not be told: %s", survey.note);
-	r = opened_check(survey.devno, err);
-	return r < 0 ? sd_error_wrap(err, "volume %s is in use", id) : 0;
-}
 
 /* In the child: what the pool makes. key is the caller's. */
 static int pool_recipe(
@@ -74,8 +60,6 @@ static int erase_run_child(void *data, const struct sd_disk *disk, size_t i,
 	/* Whatever a tenant has made on it, LUKS perhaps, is the tenant's: all of the device goes. */
 	if (work->is_block && erase.method == ERASE_AUTO)
 		erase.method = ERASE_ZERO;
-	if (r == 0 && work->is_block)
-		r = check_closed(disk, work->id, err);
 	if (r == 0)
 		r = erase_make_plan(&erase, disk, &plan, err);
 	if (r < 0)

@@ -142,6 +142,13 @@ solodisk adopt sdb --volume-mode Block --node host-a >/tmp/adopted 2>/dev/null
 is "adopt marks it" "$(volume_of /dev/sdb) $(state_of /dev/sdb)" "$raw used"
 is "and prints it" "$(jq -r .spec.local.path /tmp/adopted)" "/dev/disk/by-partuuid/$raw"
 mkfs.ext4 -q /dev/sdb1
+sleep 600 <>/dev/sdb1 &
+held=$(digests scsi1)
+exits "it is not erased while a process has it open" 3 solodisk erase --yes sdb --filesystem none
+like "which is named" "$(cat "$tests_output")" "volume $raw is in use: process $! \\(sleep\\) has it open"
+is "not a byte was changed" "$(digests scsi1)" "$held"
+kill $!
+wait $! 2>/dev/null
 exits "erased, it must be said as what it is made again" 3 solodisk erase --yes sdb
 ok "for block mode" solodisk erase --yes sdb --filesystem none
 is "it is ready, and empty" "$(state_of /dev/sdb) $(blkid -p -o value -s TYPE /dev/sdb1)" "ready "
