@@ -3,6 +3,7 @@
 # The agent as a process of the node, with the rights that deploy/ gives it. Sourced by scenarios.
 #
 #	start_agent [CONFIG-JSON]	and waits until it has seen every disk
+#	restart_agent			after stop_agent, or when it was killed
 #	stop_agent
 #	node_event REASON REGEX		whether the agent said so, on the Node or on a PersistentVolume
 
@@ -13,6 +14,9 @@ start_agent() {
 	kubectl create namespace solodisk >/dev/null 2>&1
 	kubectl apply -f "$SRC/deploy/base/rbac.yaml" >/dev/null
 	make_kubeconfig "$kube/agent.kubeconfig" "$(make_token solodisk solodisk)"
+	restart_agent
+}
+restart_agent() {
 	start_daemon agent "$BUILD/solodisk" agent --node-name "$node" --kubeconfig "$kube/agent.kubeconfig"
 	eventually "$WAIT" "$BUILD/solodisk" agent --probe
 }

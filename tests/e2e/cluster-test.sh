@@ -4,8 +4,10 @@
 # vm: --kubernetes --cpus 2 --memory 4096 --disk virtio,name=cluster,size=8G
 # vm: --disk nvme,name=a,size=512M --disk nvme,name=b,size=512M --disk nvme,name=c,size=1G
 # vm: --disk scsi,name=d,size=512M --disk scsi,name=e,size=512M
+# vm: --disk scsi,name=f,size=64M --disk scsi,name=g,size=64M --disk scsi,name=h,size=64M --disk scsi,name=i,size=64M
+# vm: --disk scsi,name=j,size=64M --disk scsi,name=k,size=64M --disk scsi,name=l,size=64M --disk scsi,name=m,size=64M
 # vm: --provide TOOLS=tests/e2e/fetch-helm --provide IMAGE=tests/e2e/build-image
-# timeout: 1800
+# timeout: 3600
 . "$SRC/tests/vm/lib.sh"
 . "$SRC/tests/vm/driver.sh"
 . "$SRC/tests/e2e/cluster.sh"

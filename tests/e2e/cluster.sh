@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2119,SC2120 # node-b.sh gives arguments
 # A whole Kubernetes in the guest: etcd, API server, controller-manager, scheduler, containerd, kubelet.
 # Sourced after lib.sh and driver.sh. Needs "--kubernetes --cpus 2 --memory 4096" and a virtio disk
 # named "cluster", where everything lives that survives a power cut.
@@ -29,11 +29,15 @@ mount_cluster_disk() {
 	blkid "$disk" >/dev/null 2>&1 || mkfs.ext4 -q -E nodiscard,lazy_itable_init=1 "$disk" || return 1
 	mkdir -p /var/lib/cluster
 	mount "$disk" /var/lib/cluster || return 1
-	mkdir -p "$kube/log" /var/lib/cluster/{containerd,kubelet,cni} /var/lib/kubelet /var/lib/cni
-	# Kubelet's as a group of its own: what is mounted below is to be there once.
-	mount --bind /var/lib/cluster/kubelet /var/lib/kubelet &&
-		mount --make-private /var/lib/kubelet && mount --make-shared /var/lib/kubelet &&
-		mount --bind /var/lib/cluster/cni /var/lib/cni
+	mkdir -p "$kube/log" /var/lib/cluster/cni /var/lib/cni
+	kubelet_dir && mount --bind /var/lib/cluster/cni /var/lib/cni
+}
+
+# kubelet_dir [-b]: as a group of mounts of its own, so that what is mounted below is there once.
+kubelet_dir() {
+	local dir=/var/lib/kubelet$1
+	mkdir -p "/var/lib/cluster/kubelet$1" "$dir"
+	mount --bind "/var/lib/cluster/kubelet$1" "$dir" && mount --make-private "$dir" && mount --make-shared "$dir"
 }
 
 # A network of this machine alone; kubelet wants a default route.
@@ -53,14 +57,19 @@ make_network() {
 	EOF
 }
 
+# start_containerd [-b]: one of its own for another node of this machine, see node-b.sh.
 start_containerd() {
+	local socket=/run/containerd$1/containerd.sock
 	mkdir -p /etc/containerd
-	cat >/etc/containerd/config.toml <<-EOF
+	cat >"/etc/containerd/config$1.toml" <<-EOF
 		version = 2
-		root = "/var/lib/cluster/containerd"
+		root = "/var/lib/cluster/containerd$1"
+		state = "/run/containerd$1"
 		disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.devmapper",
 			"io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.aufs",
 			"io.containerd.internal.v1.opt", "io.containerd.tracing.processor.v1.otlp"]
+		[grpc]
+		  address = "$socket"
 		[plugins."io.containerd.grpc.v1.cri"]
 		  sandbox_image = "localhost/test:1"
 		  restrict_oom_score_adj = true
@@ -72,21 +81,18 @@ start_containerd() {
 		    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
 		      BinaryName = "$KUBERNETES/bin/runc"
 	EOF
-	start_daemon containerd containerd --config /etc/containerd/config.toml --log-level info
-	eventually 120 ctr version >/dev/null 2>&1
+	start_daemon "containerd$1" containerd --config "/etc/containerd/config$1.toml" --log-level info
+	eventually 120 ctr -a "$socket" version >/dev/null 2>&1
 }
 stop_containerd() {
-	stop_daemon containerd
+	stop_daemon "containerd$1"
 }
 
-# import_images FILE...: those that containerd does not have.
-import_images() {
-	local file name
-	for file; do
-		name=$(tar -xOf "$file" manifest.json | sed 's/.*"RepoTags": *\["\([^"]*\).*/\1/')
-		ctr -n k8s.io images ls -q | grep -qxF "$name" ||
-			ctr -n k8s.io images import --no-unpack "$file" >/dev/null || return 1
-	done
+# import_image FILE [-b]: if containerd does not have it.
+import_image() {
+	local name ctr="ctr -a /run/containerd$2/containerd.sock -n k8s.io"
+	name=$(tar -xOf "$1" manifest.json | sed 's/.*"RepoTags": *\["\([^"]*\).*/\1/')
+	$ctr images ls -q | grep -qxF "$name" || $ctr images import --no-unpack "$1" >/dev/null
 }
 
 start_controller_manager() {
@@ -124,15 +130,19 @@ stop_scheduler() {
 	stop_daemon kube-scheduler
 }
 
+# start_kubelet [-b ADDRESS PORT PLUGINS]: that of node-a, or of another node of this machine.
 start_kubelet() {
-	make_kubeconfig "$kube/$node.kubeconfig" "$node-token"
-	cat >"$kube/kubelet.yaml" <<-EOF
+	local name=node${1:--a} address=${2:-10.10.0.1} port=${3:-10250} plugins=${4:-$PLUGINS}
+	make_kubeconfig "$kube/$name.kubeconfig" "$name-token"
+	cat >"$kube/kubelet$1.yaml" <<-EOF
 		apiVersion: kubelet.config.k8s.io/v1beta1
 		kind: KubeletConfiguration
 		authentication: {anonymous: {enabled: true}, webhook: {enabled: false}}
 		authorization: {mode: AlwaysAllow}
 		tlsCertFile: $kube/apiserver.crt
 		tlsPrivateKeyFile: $kube/apiserver.key
+		port: $port
+		healthzPort: 0
 		enableControllerAttachDetach: $controller_attaches
 		cgroupDriver: cgroupfs
 		cgroupsPerQOS: false
@@ -147,22 +157,23 @@ start_kubelet() {
 		nodeStatusUpdateFrequency: 10s
 		resolvConf: ""
 		evictionHard: {"memory.available": "10Mi"}
-		volumePluginDir: $PLUGINS
+		volumePluginDir: $plugins
 	EOF
 	# A pod is gone when its containers are: without the limit they wait for a sweep that comes every minute. So
 	# restartCount says nothing; container_of does.
-	start_daemon kubelet kubelet --maximum-dead-containers-per-container=0 \
-		--config="$kube/kubelet.yaml" --kubeconfig="$kube/$node.kubeconfig" \
-		--hostname-override="$node" --node-ip=10.10.0.1 --root-dir=/var/lib/kubelet \
-		--container-runtime=remote --container-runtime-endpoint=unix:///run/containerd/containerd.sock \
+	start_daemon "kubelet$1" kubelet --maximum-dead-containers-per-container=0 \
+		--config="$kube/kubelet$1.yaml" --kubeconfig="$kube/$name.kubeconfig" \
+		--hostname-override="$name" --node-ip="$address" --root-dir="/var/lib/kubelet$1" \
+		--container-runtime=remote --container-runtime-endpoint="unix:///run/containerd$1/containerd.sock" \
 		--housekeeping-interval=30s --v="$verbosity"
 }
 stop_kubelet() {
-	stop_daemon kubelet
+	stop_daemon "kubelet$1"
 }
 
+# node_is_ready [NODE]
 node_is_ready() {
-	[[ $(api GET "/api/v1/nodes/$node" 2>/dev/null) == *'"type":"Ready","status":"True"'* ]]
+	[[ $(api GET "/api/v1/nodes/${1:-$node}" 2>/dev/null) == *'"type":"Ready","status":"True"'* ]]
 }
 
 # kubectl's way to the API server without TLS, for api.
@@ -203,7 +214,7 @@ start_cluster() {
 	mkdir -p "$PLUGINS"
 	# etcd and the API server take longest, and containerd does not need them.
 	start_containerd || return 1
-	import_images "$IMAGES/test.tar" &
+	import_image "$IMAGES/test.tar" &
 	images=$!
 	make_credentials && start_proxy || return 1
 	# No beta API but the one that the scheduler wants: all are listed again and again.
@@ -216,14 +227,16 @@ start_cluster() {
 	eventually 300 node_is_ready
 }
 
-# deploy_driver true|false: the bundle's, which also runs where there is nothing else; it appears whole.
+# deploy_driver true|false [PLUGINS [MORE-JSON]]: the bundle's, which also runs where there is nothing else; it
+# appears whole.
 deploy_driver() {
-	local new=$PLUGINS/.solodisk.new
-	rm -rf "$new" "$DRIVER_DIR"
-	mkdir -p "$PLUGINS"
+	local plugins=${2:-$PLUGINS}
+	local new=$plugins/.solodisk.new dir=$plugins/${DRIVER_DIR##*/}
+	rm -rf "$new" "$dir"
+	mkdir -p "$plugins"
 	cp -a "$BUNDLE/driver" "$new"
-	printf '{"attach": %s}\n' "$1" >"$new/.config.json"
-	mv -T "$new" "$DRIVER_DIR"
+	printf '{"attach": %s%s}\n' "$1" "${3:+, $3}" >"$new/.config.json"
+	mv -T "$new" "$dir"
 }
 
 # set_mode true|false [true|false]

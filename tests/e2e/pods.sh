@@ -2,7 +2,7 @@
 # shellcheck shell=bash disable=SC2154 # cluster.sh sets what is only read here
 # Disks, claims and pods for scenarios. Sourced after cluster.sh and driver.sh.
 #
-#	publish DISK [PREPARE-OPTION...] [-- PV-OPTION...]	prepares a disk and makes its PersistentVolume
+#	publish DISK [PREPARE-OPTION...] [-- PV-OPTION...]	prepares a disk and makes its PersistentVolume, on node-a or $on_node
 #	claim NAME SIZE [MODE]			a claim of class local-disk, ReadWriteOnce
 #	run_pod NAME CLAIM [SHELL-COMMAND]	a pod with the claim at /data; waits for nothing
 #	pod_runs NAME, pod_is_gone NAME, phase NAME, claim_phase NAME
@@ -31,7 +31,7 @@ publish() {
 	done
 	[ $# -eq 0 ] || shift
 	solodisk prepare "$disk" "${options[@]}" --yes >/dev/null || return 1
-	pv=$(solodisk pv "$disk" --storage-class $CLASS --node "$node" "$@") || return 1
+	pv=$(solodisk pv "$disk" --storage-class $CLASS --node "${on_node:-$node}" "$@") || return 1
 	api POST /api/v1/persistentvolumes "$pv" >/dev/null
 }
 
@@ -88,8 +88,8 @@ in_pod() {
 }
 container_of() {
 	local config dir
-	for dir in /run/containerd/io.containerd.runtime.v2.task/k8s.io/*; do
-		config=$(<"$dir/config.json")
+	for dir in /run/containerd{,-b}/io.containerd.runtime.v2.task/k8s.io/*; do
+		config=$(cat "$dir/config.json" 2>/dev/null)
 		[[ $config == *'"io.kubernetes.cri.sandbox-name":"'"$1"'"'* ]] || continue
 		[[ $config == *'"io.kubernetes.cri.container-type":"container"'* ]] && printf '%s' "${dir##*/}"
 	done

@@ -29,6 +29,8 @@ is "it is staged once" "$stage" 1
 note "driver calls so far, and those of the controller-manager: $(driver_calls), $called"
 ok "the pod is deleted" delete_pod one
 ok "and the volume is detached" eventually "$WAIT" is_attached 0
+like "by the controller" "$(grep -a 'DetachVolume.Detach succeeded' "$kube/log/kube-controller-manager.log")" \
+	"solodisk.$(volume_of "$(vm dev a)").* on node .*node-a"
 ok "nothing is mounted any more" eventually 60 no_mounts
 
 ok "attach: true, and kubelet attaches" set_mode true false

@@ -22,9 +22,9 @@ is_at_work() {
 some_is_done() {
 	grep -q '"done": *[1-9]' "$log"
 }
-# begin_slowly: in the background, on a disk so slow that there is time to look.
+# begin_slowly [BYTES-A-SECOND]: in the background, on a disk so slow that there is time to look.
 begin_slowly() {
-	vm throttle a 4000000
+	vm throttle a "${1:-4000000}"
 	solodisk reencrypt --json --key file:one nvme0n1 >"$log" 2>&1 &
 	pid=$!
 	eventually 60 is_at_work
@@ -99,8 +99,8 @@ cp "$marker" "$target/marker"
 sync
 volume_key /tmp/old-volume-key
 
-# Pods come and go meanwhile
-ok "it is at work" begin_slowly
+# Pods come and go meanwhile, which takes a busy machine half a minute
+ok "it is at work" begin_slowly 2000000
 refused_at_work() {
 	local name=$1 regex=$2 out
 	shift 2

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash disable=SC2154,SC2016 # cluster.sh and pods.sh set what is only read here; the pods' own shell
+# Two nodes with disks of their own: the scheduler takes the node that has a disk for the claim, the claim gets a disk of
+# the node that the pod must be on, and a pod with data stays with its disk.
+. "$SRC/tests/e2e/node-b.sh"
+ok "a second node" start_node_b
+
+publish a --filesystem xfs
+on_node=node-b publish c --filesystem ext4
+on_node=node-b publish d --filesystem xfs
+keeps='echo $MY_NODE >>/data/log; sync; trap "exit 0" TERM; while :; do sleep 1; done'
+
+node_of() { field "$pod_path/$1" .spec.nodeName; }
+disk_of() { lsblk -nrpo PKNAME,PARTUUID | awk -v id="$1" '$2 == id { print $1 }'; }
+
+# Only node-b's largest disk is large enough.
+claim large 700Mi
+run_pod large large "${keeps/\$MY_NODE/large}"
+running large
+is "the scheduler takes the node whose disk is large enough" "$(node_of large)" node-b
+is "the claim is bound to that disk" "$(disk_of "$(volume_of_claim large | sed 's/^solodisk\.//')")" "$(vm dev c)"
+is "the pod sees what it wrote" "$(in_pod large cat /data/log)" large
+
+# A pod that must be on node-b gets that node's disk, although node-a has one as good.
+claim there 300Mi
+run_pod there there "${keeps/\$MY_NODE/there}" '"nodeSelector": {"kubernetes.io/hostname": "node-b"}'
+running there
+is "a pod that must be there gets a disk that is there" "$(disk_of "$(volume_of_claim there | sed 's/^solodisk\.//')")" \
+	"$(vm dev d)"
+
+# And one that must be on node-a, one of node-a's.
+claim here 300Mi
+run_pod here here "${keeps/\$MY_NODE/here}" '"nodeSelector": {"kubernetes.io/hostname": "node-a"}'
+running here
+is "a pod on the other node gets that node's" "$(disk_of "$(volume_of_claim here | sed 's/^solodisk\.//')")" "$(vm dev a)"
+claim none 300Mi
+run_pod none none "" '"nodeSelector": {"kubernetes.io/hostname": "node-b"}'
+ok "where no disk is left the pod's event says so" eventually "$WAIT" event_says \
+	'none FailedScheduling [^$]*persistent volumes to bind'
+is "and the claim stays Pending" "$(claim_phase none)" Pending
+
+# The data's node may take no pod: the pod waits for it, and goes nowhere else.
+ok "its pod is deleted" delete_pod none there
+api PATCH /api/v1/nodes/node-b '{"spec": {"unschedulable": true}}' >/dev/null
+run_pod there there "${keeps/\$MY_NODE/again}"
+ok "while its node is cordoned the pod's event names the volume's node affinity" eventually "$WAIT" event_says \
+	'there FailedScheduling [^$]*volume node affinity conflict'
+is "it waits" "$(phase there)" Pending
+api PATCH /api/v1/nodes/node-b '{"spec": {"unschedulable": null}}' >/dev/null
+running there
+is "and then runs beside its data" "$(node_of there) $(in_pod there cat /data/log | tr "\n" " ")" \
+	"node-b there again "
+
+# A node that goes down does not touch what the other one has.
+container=$(container_of here)
+ok "the pods of node-b are deleted" delete_pod large there
+ok "the second node stops" stop_node_b
+is "the first one's pod never stopped" "$(container_of here) $(in_pod here cat /data/log)" "$container here"
