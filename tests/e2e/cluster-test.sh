@@ -15,14 +15,14 @@
 
 # run_scenario NAME: its file, in a shell of its own. When it fails, every component's log is kept.
 run_scenario() {
-	local before=$failures
+	local failed_before=$failures
 	note "scenario $1"
 	SECONDS=0
 	# shellcheck disable=SC1090 # one of several
 	. "$SRC/tests/e2e/scenario-$1.sh"
 	reset_disks a b c d e
 	figure "scenario $1: $SECONDS s"
-	[ "$failures" -eq "$before" ] || keep_logs "$1"
+	[ "$failures" -eq "$failed_before" ] || keep_logs "$1"
 }
 
 # lib.sh's, and counts what failed.

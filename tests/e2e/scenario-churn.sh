@@ -35,8 +35,11 @@ ok "they are published" eventually "$WAIT" all_clean || note "$(kubectl get pv 2
 
 # foreign N: another tenant's marker, on the disk that claim N has. What an encrypted one has only its pod can see.
 foreign() {
-	local disk
-	disk=$(lsblk -nrpo PKNAME,PARTUUID | awk -v id="$(volume_of_claim "churn-$1" | sed 's/^solodisk\.//')" '$2 == id { print $1 }')
+	local disk volume
+	volume=$(volume_of_claim "churn-$1")
+	for disk in "${disks[@]}" ""; do
+		[ "solodisk.$(volume_of "$disk")" != "$volume" ] || break
+	done
 	[ -n "$disk" ] || echo "no disk"
 	dd if="$disk" bs=1M iflag=direct status=none | LC_ALL=C grep -ao 'TENANT-[0-9]*-WAS-HERE' | sort -u |
 		grep -vx "TENANT-$1-WAS-HERE"

@@ -11,28 +11,28 @@ on_node=node-b publish d --filesystem xfs
 keeps='echo $MY_NODE >>/data/log; sync; trap "exit 0" TERM; while :; do sleep 1; done'
 
 node_of() { field "$pod_path/$1" .spec.nodeName; }
-disk_of() { lsblk -nrpo PKNAME,PARTUUID | awk -v id="$1" '$2 == id { print $1 }'; }
+# has_disk CLAIM DISK
+has_disk() { is "claim $1 is bound to disk $2" "$(volume_of_claim "$1")" "solodisk.$(volume_of "$(vm dev "$2")")"; }
 
 # Only node-b's largest disk is large enough.
 claim large 700Mi
 run_pod large large "${keeps/\$MY_NODE/large}"
 running large
 is "the scheduler takes the node whose disk is large enough" "$(node_of large)" node-b
-is "the claim is bound to that disk" "$(disk_of "$(volume_of_claim large | sed 's/^solodisk\.//')")" "$(vm dev c)"
+has_disk large c
 is "the pod sees what it wrote" "$(in_pod large cat /data/log)" large
 
 # A pod that must be on node-b gets that node's disk, although node-a has one as good.
 claim there 300Mi
 run_pod there there "${keeps/\$MY_NODE/there}" '"nodeSelector": {"kubernetes.io/hostname": "node-b"}'
 running there
-is "a pod that must be there gets a disk that is there" "$(disk_of "$(volume_of_claim there | sed 's/^solodisk\.//')")" \
-	"$(vm dev d)"
+has_disk there d
 
 # And one that must be on node-a, one of node-a's.
 claim here 300Mi
 run_pod here here "${keeps/\$MY_NODE/here}" '"nodeSelector": {"kubernetes.io/hostname": "node-a"}'
 running here
-is "a pod on the other node gets that node's" "$(disk_of "$(volume_of_claim here | sed 's/^solodisk\.//')")" "$(vm dev a)"
+has_disk here a
 claim none 300Mi
 run_pod none none "" '"nodeSelector": {"kubernetes.io/hostname": "node-b"}'
 ok "where no disk is left the pod's event says so" eventually "$WAIT" event_says \
