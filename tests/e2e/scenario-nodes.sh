@@ -51,8 +51,41 @@ running there
 is "and then runs beside its data" "$(node_of there) $(in_pod there cat /data/log | tr "\n" " ")" \
 	"node-b there again "
 
+# A StatefulSet whose pods must not share a node, and one whose pods must: their claims get disks to match.
+publish b --filesystem xfs
+on_node=node-b publish e --filesystem xfs
+publish f --filesystem ext4
+publish g --filesystem ext4
+# stateful NAME SIZE podAffinity|podAntiAffinity: of two pods, which are made at once.
+stateful() {
+	api POST "$sets" '{"metadata": {"name": "'"$1"'"}, "spec": {"serviceName": "'"$1"'", "replicas": 2,
+		"podManagementPolicy": "Parallel", "selector": {"matchLabels": {"set": "'"$1"'"}},
+		"volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": {"storageClassName": "'"$CLASS"'",
+			"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "'"$2"'"}}}}],
+		"template": {"metadata": {"labels": {"set": "'"$1"'"}}, "spec": {"automountServiceAccountToken": false,
+			"terminationGracePeriodSeconds": 5, "affinity": {"'"$3"'": {
+				"requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": "kubernetes.io/hostname",
+					"labelSelector": {"matchLabels": {"set": "'"$1"'"}}}]}},
+			"containers": [{"name": "main", "image": "localhost/test:1", "imagePullPolicy": "Never",
+				"command": ["/bin/sh", "-c", "trap \"exit 0\" TERM; while :; do sleep 1; done"],
+				"volumeMounts": [{"name": "data", "mountPath": "/data"}]}]}}}}' >/dev/null
+	running "$1-0"
+	running "$1-1"
+	isnt "$1: each pod has a disk of its own" "$(volume_of_claim "data-$1-0")" "$(volume_of_claim "data-$1-1")"
+}
+sets=/apis/apps/v1/namespaces/default/statefulsets
+stateful together 40Mi podAffinity
+is "pods that must be together are" "$(node_of together-0)" "$(node_of together-1)"
+stateful spread 300Mi podAntiAffinity
+is "pods that must be apart are" "$(printf '%s\n' "$(node_of spread-0)" "$(node_of spread-1)" | sort | tr '\n' ' ')" "node-a node-b "
+api DELETE $sets >/dev/null
+for name in together-0 together-1 spread-0 spread-1; do
+	ok "$name is deleted" eventually "$WAIT" pod_is_gone $name
+done
+
 # A node that goes down does not touch what the other one has.
 container=$(container_of here)
 ok "the pods of node-b are deleted" delete_pod large there
 ok "the second node stops" stop_node_b
 is "the first one's pod never stopped" "$(container_of here) $(in_pod here cat /data/log)" "$container here"
+reset_disks f g
