@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash disable=SC2154,SC2016 # cluster.sh and pods.sh set what is only read here; the pods' own shell
 # Claims come and go over eight disks, half of them encrypted, each with a pod that looks for another's data and leaves
-# its own. The agent, which is killed twice meanwhile, erases each disk and publishes it again. CHURN=200 for more claims.
+# its own. The agent, which is killed twice meanwhile, erases each disk and publishes it again. tests/e2e/run says how to have more of them.
 . "$SRC/tests/e2e/agent.sh"
-claims=${CHURN:-40}
+claims=${CHURN:-16}
 results=/tmp/churn
 rm -f $results
 disks=() serials=()
