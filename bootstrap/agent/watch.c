@@ -21,11 +21,13 @@ struct api_watch {
 	struct api_try try;
 	struct api_alarm alarm;
 	char *version;  /* go on from here; NULL: everything has to be listed */
+	char *last;     /* not older than this, then; NULL: not known */
 	char *more;     /* the list's next page; NULL: the first */
 	sd_json *items; /* of the pages so far */
 	struct watch_lines lines;
 	uint64_t begun; /* the stream, by the loop's clock */
 	unsigned attempt;
+	bool was_listed; /* once */
 	bool is_bad;     /* the stream said what no stream should */
 	bool is_failing; /* and the listener knows */
 	bool *gone;      /* set when it is stopped by what we called */
@@ -79,7 +81,10 @@ static void fail(struct api_watch *watch, const struct sd_error *err)
 
 static void list_anew(struct api_watch *watch)
 {
-	free(sd_steal(watch->version));
+	if (!watch->version)
+		return;
+	free(watch->last);
+	watch->last = sd_steal(watch->version);
 }
 
 /* The version is opaque; a missing one means that this is no API server. */
@@ -137,6 +142,9 @@ static void on_list_done(void *data, const struct http_result *result)
 		try_later(watch);
 		return;
 	}
+	/* It has forgotten that version, too, or has not come to it: etcd is an older copy, perhaps. */
+	if (result->status == 400 || result->status == 410 || result->status == 504)
+		free(sd_steal(watch->last));
 	if (api_result_read(result, &list, &err) < 0 || take_page(watch, list, &err) < 0) {
 		fail(watch, &err);
 		return;
@@ -145,11 +153,34 @@ static void on_list_done(void *data, const struct http_result *result)
 		go_on(watch);
 		return;
 	}
+	watch->was_listed = true;
 	items = sd_steal(watch->items);
 	/* What the list was made from is not needed while others work with it. */
 	sd_json_free(sd_steal(list));
 	if (tell_works(watch) && TELL(watch, watch->listener.listed(watch->listener.data, items)))
 		go_on(watch);
+}
+
+/*
+ * A list of the newest makes the server read all nodes' objects from etcd, to send this one's. So the first
+ * one may be as old as the server's cache, as what a watch tells may be; and a later one is no older than what
+ * is known already, which the cache has too, if no limit is set (1.20, apiserver/pkg/storage/cacher).
+ */
+static char *list_parameters(const struct api_watch *watch)
+{
+	_cleanup_free_ char *last = watch->last ? watch_encode(watch->last) : NULL;
+	char *parameters;
+	int r;
+
+	if (watch->more)
+		r = asprintf(&parameters, "limit=%d&continue=%s", PAGE, watch->more);
+	else if (!watch->was_listed)
+		r = asprintf(&parameters, "limit=%d&resourceVersion=0", PAGE);
+	else if (last)
+		r = asprintf(&parameters, "resourceVersion=%s", last);
+	else
+		r = asprintf(&parameters, "limit=%d", PAGE);
+	return r < 0 ? NULL : parameters;
 }
 
 static int start_list(struct api_watch *watch, struct sd_error *err)
@@ -161,12 +192,9 @@ static int start_list(struct api_watch *watch, struct sd_error *err)
 
 	if (!watch->items)
 		watch->items = sd_json_array();
-	if (!watch->items ||
-	        asprintf(&first, "limit=%d%s%s", PAGE, watch->more ? "&continue=" : "",
-	                watch->more ? watch->more : "") < 0) {
-		first = NULL;
+	first = list_parameters(watch);
+	if (!watch->items || !first)
 		return sd_error_set(err, ENOMEM, "out of memory");
-	}
 	path = watch_url(watch->path, first, watch->selector);
 	if (!path)
 		return sd_error_set(err, ENOMEM, "out of memory");
@@ -363,6 +391,7 @@ void api_watch_stop(struct api_watch *watch)
 	forget_list(watch);
 	watch_lines_reset(&watch->lines);
 	free(watch->version);
+	free(watch->last);
 	free(watch->path);
 	free(watch->selector);
 	free(watch);

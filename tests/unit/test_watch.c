@@ -161,7 +161,8 @@ static void play(const struct fake_step *steps, size_t n, const char *told)
 static void test_list_and_watch(void **state)
 {
 	static const struct fake_step steps[] = {
-		{ .wants = { "GET /api/v1/things?limit=500&labelSelector=node%3Da%2Cx HTTP" },
+		{ .wants = { "GET /api/v1/things?limit=500&resourceVersion=0&labelSelector=node%3Da%2Cx "
+		             "HTTP" },
 		        .pieces = { { LIST("7", "", NAMED("a", "3") "," NAMED("b", "5")) } },
 		        .is_cut = true },
 		{ .wants = { "GET /api/v1/things?watch=1&allowWatchBookmarks=true&resourceVersion=7&"
@@ -178,7 +179,7 @@ static void test_list_and_watch(void **state)
 static void test_pages(void **state)
 {
 	static const struct fake_step steps[] = {
-		{ .wants = { "?limit=500&labelSelector=" },
+		{ .wants = { "?limit=500&resourceVersion=0&labelSelector=" },
 		        .pieces = { { LIST("7", "a/b+c=", NAMED("a", "3")) } },
 		        .is_cut = true },
 		{ .wants = { "?limit=500&continue=a%2Fb%2Bc%3D&labelSelector=" },
@@ -186,7 +187,7 @@ static void test_pages(void **state)
 		        .is_cut = true },
 		/* The pages took too long: from the beginning. */
 		{ .wants = { "&continue=next" }, .pieces = { { REFUSED("410 Gone") } } },
-		{ .wants = { "?limit=500&labelSelector=" },
+		{ .wants = { "?limit=500&resourceVersion=0&labelSelector=" },
 		        .pieces = { { LIST("9", "z", NAMED("a", "3")) } },
 		        .is_cut = true },
 		{ .wants = { "&continue=z" },
@@ -231,13 +232,13 @@ static void test_expired(void **state)
 	static const struct fake_step steps[] = {
 		EMPTY,
 		{ .wants = { "resourceVersion=1&" }, .pieces = { { REFUSED("410 Gone") } } },
-		{ .wants = { "?limit=" },
+		{ .wants = { "?resourceVersion=1&labelSelector=" },
 		        .pieces = { { LIST("4", "", NAMED("a", "3")) } },
 		        .is_cut = true },
 		{ .wants = { "resourceVersion=4&" },
 		        .pieces = { { HEAD EVENT("ADDED", "b", "5")
 		                        GONE EVENT("ADDED", "never", "6") } } },
-		{ .wants = { "?limit=" },
+		{ .wants = { "?resourceVersion=5&labelSelector=" },
 		        .pieces = { { LIST("8", "", NAMED("c", "3")) } },
 		        .is_cut = true },
 		{ .wants = { "resourceVersion=8&" }, .pieces = { { HEAD } } },
@@ -245,6 +246,30 @@ static void test_expired(void **state)
 
 	(void)state;
 	play(steps, 6, "= =a +b =c");
+}
+
+/* An API server, or an etcd, that does not know the version that we know: then the newest. */
+static void test_forgotten(void **state)
+{
+	static const char *const refusals[] = { REFUSED("410 Gone"), REFUSED("400 Bad Request"),
+		REFUSED("504 Gateway Timeout") };
+
+	(void)state;
+	for (size_t i = 0; i < SD_ARRAY_SIZE(refusals); i++) {
+		const struct fake_step steps[] = {
+			EMPTY,
+			{ .wants = { "resourceVersion=1&" },
+			        .pieces = { { REFUSED("410 Gone") } } },
+			{ .wants = { "?resourceVersion=1&labelSelector=" },
+			        .pieces = { { refusals[i] } } },
+			{ .wants = { "?limit=500&labelSelector=" },
+			        .pieces = { { LIST("4", "", NAMED("a", "3")) } },
+			        .is_cut = true },
+			{ .wants = { "resourceVersion=4&" }, .pieces = { { HEAD } } },
+		};
+
+		play(steps, 5, "= fails works =a");
+	}
 }
 
 /* Once for each outage, whatever it consists of. */
@@ -298,7 +323,7 @@ static void test_nonsense(void **state)
 		const struct fake_step steps[] = {
 			EMPTY,
 			{ .pieces = { { HEAD }, { lines[i] } } },
-			{ .wants = { "?limit=" },
+			{ .wants = { "?resourceVersion=1&labelSelector=" },
 			        .pieces = { { LIST("8", "", NAMED("c", "3")) } },
 			        .is_cut = true },
 			{ .wants = { "resourceVersion=8&" }, .pieces = { { HEAD } } },
@@ -315,7 +340,7 @@ static void test_endless_line(void **state)
 		{ .pieces = { { HEAD EVENT("ADDED", "a", "2") },
 		          { "0123456789abcdef0123456789abcdef", 131072 + 65536, 0 },
 		          { "", 0, 60000 } } },
-		{ .wants = { "?limit=" },
+		{ .wants = { "?resourceVersion=2&labelSelector=" },
 		        .pieces = { { LIST("8", "", NAMED("c", "3")) } },
 		        .is_cut = true },
 		{ .wants = { "resourceVersion=8&" }, .pieces = { { HEAD } } },
@@ -473,6 +498,7 @@ int main(void)
 		cmocka_unit_test(test_pages),
 		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_expired),
+		cmocka_unit_test(test_forgotten),
 		cmocka_unit_test(test_failing),
 		cmocka_unit_test(test_too_many_requests),
 		cmocka_unit_test(test_nonsense),
