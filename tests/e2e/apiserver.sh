@@ -19,6 +19,7 @@
 
 kube=${kube:-/run/kubernetes}
 api_port=${api_port:-6443}
+etcd_port=${etcd_port:-2379}
 APISERVER=https://127.0.0.1:$api_port
 export KUBECONFIG=$kube/admin.kubeconfig
 PATH=$KUBERNETES/bin:$PATH
@@ -73,7 +74,7 @@ start_daemon() {
 	shift
 	mkdir -p "$kube/log"
 	# Go's collector and its preemption by signals cost an emulated CPU most of all.
-	GOGC=300 GODEBUG=asyncpreemptoff=1 setsid "$@" </dev/null >>"$kube/log/$name.log" 2>&1 &
+	GOGC=${GOGC:-300} GODEBUG=asyncpreemptoff=1 setsid "$@" </dev/null >>"$kube/log/$name.log" 2>&1 &
 	echo $! >"$kube/$name.pid"
 }
 
@@ -93,8 +94,8 @@ daemon_is_gone() {
 start_etcd() {
 	[ ! -e "$kube/etcd.pid" ] || daemon_is_gone etcd || return 0
 	start_daemon etcd etcd --data-dir "$kube/etcd" --log-level warn \
-		--listen-client-urls http://127.0.0.1:2379 --advertise-client-urls http://127.0.0.1:2379 \
-		--listen-peer-urls http://127.0.0.1:2380
+		--listen-client-urls "http://127.0.0.1:$etcd_port" --advertise-client-urls "http://127.0.0.1:$etcd_port" \
+		--listen-peer-urls "http://127.0.0.1:$((etcd_port + 1))"
 }
 stop_etcd() {
 	stop_daemon etcd
@@ -105,7 +106,7 @@ start_apiserver() {
 	make_credentials || return 1
 	start_etcd
 	# Without fairness among clients, whose statistics alone keep an emulated CPU half busy.
-	start_daemon kube-apiserver kube-apiserver --etcd-servers=http://127.0.0.1:2379 \
+	start_daemon kube-apiserver kube-apiserver --etcd-servers="http://127.0.0.1:$etcd_port" \
 		--secure-port="$api_port" --advertise-address=10.10.0.1 --endpoint-reconciler-type=none \
 		--enable-priority-and-fairness=false \
 		--kubelet-preferred-address-types=InternalIP --service-cluster-ip-range=10.96.0.0/24 \
