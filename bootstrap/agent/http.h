@@ -55,3 +55,9 @@ void http_close(struct http *http);
 int http_start(struct http *http, const struct http_what *what, struct http_call **ret,
         struct sd_error *err);
 void http_cancel(struct http_call *call); /* NULL is fine */
+
+/*
+ * A value for a query, once http_open() has succeeded: all but what RFC 3986 never reserves is escaped. The
+ * caller's (free()); NULL without memory.
+ */
+char *http_escape(const char *text);

@@ -16,7 +16,8 @@
 	                f(curl_slist_free_all) f(curl_multi_init) f(curl_multi_setopt)      \
 	                        f(curl_multi_add_handle) f(curl_multi_remove_handle)        \
 	                                f(curl_multi_socket_action) f(curl_multi_info_read) \
-	                                        f(curl_multi_assign) f(curl_multi_cleanup)
+	                                        f(curl_multi_assign) f(curl_multi_cleanup)  \
+	                                                f(curl_easy_escape)
 
 struct http_curl {
 	HTTP_CURL_FUNCTIONS(SD_LIBRARY_MEMBER)

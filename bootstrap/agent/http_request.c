@@ -90,6 +90,12 @@ static curl_socket_t on_open(void *data, curlsocktype purpose, struct curl_socka
 	return fd;
 }
 
+/* What libcurl allocates is malloc()'s: http_library.c gives it that. */
+char *http_escape(const char *text)
+{
+	return http_curl.curl_easy_escape(NULL, text, 0);
+}
+
 #define SET(easy, option, value) (http_curl.curl_easy_setopt(easy, option, value) == CURLE_OK)
 
 static bool set_blob(CURL *easy, CURLoption option, const struct sd_key *pem)

@@ -126,7 +126,7 @@ static int take_page(struct api_watch *watch, const sd_json *list, struct sd_err
 		return r;
 	if (!more || !*more)
 		return take_version(watch, list, err);
-	watch->more = watch_encode(more);
+	watch->more = http_escape(more);
 	return watch->more ? 0 : sd_error_set(err, ENOMEM, "out of memory");
 }
 
@@ -306,7 +306,7 @@ static int start_stream(struct api_watch *watch, struct sd_error *err)
 {
 	const struct api_patience *patience = &watch->api->patience;
 	uint64_t seconds = api_random(patience->watch_min_s, patience->watch_max_s);
-	_cleanup_free_ char *first = NULL, *path = NULL, *version = watch_encode(watch->version);
+	_cleanup_free_ char *first = NULL, *path = NULL, *version = http_escape(watch->version);
 	struct http_what what = { .method = "GET",
 		.limit_ms = (seconds + patience->watch_grace_s) * 1000,
 		.text_max = ANSWER_MAX,
@@ -360,7 +360,7 @@ int api_watch_start(struct api *api, const char *path, const char *selector,
 	watch->try = (struct api_try){ .api = api, .data = watch };
 	watch->alarm = (struct api_alarm){ .ring = go_on, .data = watch };
 	watch->path = strdup(path);
-	watch->selector = selector ? watch_encode(selector) : NULL;
+	watch->selector = selector ? http_escape(selector) : NULL;
 	watch->next = api->watches;
 	if (watch->next)
 		watch->next->prev = watch;
