@@ -20,7 +20,7 @@ struct api_request {
 	struct api_alarm alarm;
 	uint64_t deadline; /* by the loop's clock, ms */
 	unsigned attempt;
-	bool is_running, is_queued;
+	bool is_running, is_waiting;
 	bool has_new_token; /* it was tried again with it */
 	api_done done;
 	void *data;
@@ -31,6 +31,7 @@ static const struct {
 } methods[] = {
 	[API_GET] = { "get", "GET", NULL },
 	[API_CREATE] = { "create", "POST", "application/json" },
+	[API_CREATE_LAST] = { "create", "POST", "application/json" },
 	[API_UPDATE] = { "update", "PUT", "application/json" },
 	[API_PATCH] = { "patch", "PATCH", "application/merge-patch+json" },
 	[API_DELETE] = { "delete", "DELETE", "application/json" },
@@ -39,7 +40,7 @@ static const struct {
 static void count(struct api *api, const char *verb, int status)
 {
 	for (size_t i = 0; i < api->n_counters; i++) {
-		if (api->counters[i].verb == verb && api->counters[i].status == status) {
+		if (strcmp(api->counters[i].verb, verb) == 0 && api->counters[i].status == status) {
 			api->counters[i].n++;
 			return;
 		}
@@ -107,18 +108,18 @@ static void unlink_request(struct api_request *request)
 		request->next->prev = request->prev;
 }
 
-/* The one that waits longest for others to end. */
-static void wake_next(struct api *api)
+/* The one that waits longest. */
+static struct api_request *next_waiting(const struct api *api)
 {
-	struct api_request *oldest = NULL;
+	struct api_request *next = NULL;
 
+	/* The list begins with the newest. */
 	for (struct api_request *request = api->requests; request; request = request->next)
-		if (request->is_queued)
-			oldest = request;
-	if (!oldest)
-		return;
-	oldest->is_queued = false;
-	api_alarm_set(api, &oldest->alarm, 0);
+		if (request->is_waiting &&
+		        (!next || request->method != API_CREATE_LAST ||
+		                next->method == API_CREATE_LAST))
+			next = request;
+	return next;
 }
 
 static void set_running(struct api_request *request, bool is_running)
@@ -128,7 +129,7 @@ static void set_running(struct api_request *request, bool is_running)
 	request->is_running = is_running;
 	request->api->n_running += is_running ? 1 : -1;
 	if (!is_running)
-		wake_next(request->api);
+		api_alarm_set(request->api, &request->api->start, 0);
 }
 
 static void free_request(struct api_request *request)
@@ -228,17 +229,29 @@ static int start_try(struct api_request *request, struct sd_error *err)
 	return r;
 }
 
+static void start_waiting(void *data)
+{
+	struct api *api = data;
+	struct api_request *request;
+
+	while (!api->is_closed && api->n_running < AT_ONCE_MAX && (request = next_waiting(api))) {
+		struct http_result result = { .retry_after = -1, .body = "" };
+
+		request->is_waiting = false;
+		if (api_forbidden_ms(api) > 0 && wait_for(request, 0))
+			continue;
+		if (start_try(request, &result.err) < 0)
+			finish(request, &result);
+	}
+}
+
+/* All that are due are known before one of them begins. */
 static void on_alarm(void *data)
 {
 	struct api_request *request = data;
-	struct http_result result = { .retry_after = -1, .body = "" };
 
-	if (request->api->n_running >= AT_ONCE_MAX)
-		request->is_queued = true;
-	else if (api_forbidden_ms(request->api) > 0 && wait_for(request, 0))
-		return;
-	else if (start_try(request, &result.err) < 0)
-		finish(request, &result);
+	request->is_waiting = true;
+	api_alarm_set(request->api, &request->api->start, 0);
 }
 
 /* The first try is begun by the loop, too: an error is told in one way only. */
@@ -292,6 +305,8 @@ int api_open(uv_loop_t *loop, const char *kubeconfig, struct api **ret, struct s
 		return r;
 	}
 	api_alarm_init(api);
+	api->start.ring = start_waiting;
+	api->start.data = api;
 	*ret = api;
 	return 0;
 }

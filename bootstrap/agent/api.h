@@ -25,10 +25,11 @@ void api_close(struct api *api);
 
 enum api_method {
 	API_GET,
-	API_CREATE, /* POST */
-	API_UPDATE, /* PUT */
-	API_PATCH,  /* a merge patch */
-	API_DELETE, /* body: DeleteOptions with preconditions, or NULL */
+	API_CREATE,      /* POST */
+	API_CREATE_LAST, /* the same, after all else that waits to be sent: events */
+	API_UPDATE,      /* PUT */
+	API_PATCH,       /* a merge patch */
+	API_DELETE,      /* body: DeleteOptions with preconditions, or NULL */
 };
 
 struct api_answer {

@@ -52,12 +52,15 @@ void api_alarm_set(struct api *api, struct api_alarm *alarm, uint64_t after_ms)
 	set_timer(api);
 }
 
+/* The one that is due first; of those that are due at once, the one that was set first. */
 static struct api_alarm *due_alarm(const struct api *api)
 {
+	struct api_alarm *first = NULL;
+
 	for (struct api_alarm *alarm = api->alarms; alarm; alarm = alarm->next)
-		if (alarm->due <= uv_now(api->loop))
-			return alarm;
-	return NULL;
+		if (alarm->due <= uv_now(api->loop) && (!first || alarm->due <= first->due))
+			first = alarm;
+	return first;
 }
 
 /* What an alarm does may set and clear others, and close it all. */

@@ -44,6 +44,7 @@ struct api {
 	struct api_alarm *alarms;
 	struct api_request *requests; /* the newest first */
 	unsigned n_running;           /* of them */
+	struct api_alarm start;       /* of those that wait */
 	struct api_watch *watches;
 	uint64_t not_before; /* the server wants to be left alone until then */
 	struct api_counter counters[64];

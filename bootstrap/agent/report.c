@@ -126,7 +126,7 @@ static void send_event(struct report *report, const struct pv_view *pv, enum sev
 	}
 	json = make_event(report, pv, severity, reason, text);
 	if (json &&
-	        api_send(report->api, API_CREATE, "/api/v1/namespaces/default/events", json,
+	        api_send(report->api, API_CREATE_LAST, "/api/v1/namespaces/default/events", json,
 	                on_sent, NULL, NULL, NULL) == 0)
 		report->n_sent++;
 }

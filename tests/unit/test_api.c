@@ -391,6 +391,61 @@ static void test_many(void **state)
 	end(bench);
 }
 
+static void send_named(struct bench *bench, enum api_method method, const char *name)
+{
+	_cleanup_json_ sd_json *body = sd_json_object();
+
+	assert_non_null(body);
+	assert_int_equal(sd_json_set_string(body, "name", name), 0);
+	send_it(bench, method, body);
+}
+
+/* All others that wait go before it, though they came later. */
+static void test_last(void **state)
+{
+	struct fake_step steps[12];
+	struct bench *bench;
+
+	(void)state;
+	for (size_t i = 0; i < SD_ARRAY_SIZE(steps); i++)
+		steps[i] = (struct fake_step){
+			.wants = { "POST ",
+			        i < 8 ? "{\"name\":\"volume\"}" : "{\"name\":\"event\"}" },
+			.pieces = { { OK_OBJECT, 0, 20 } },
+		};
+	bench = begin(steps, SD_ARRAY_SIZE(steps));
+	bench->n_wanted = SD_ARRAY_SIZE(steps);
+	for (size_t i = 0; i < 4; i++)
+		send_named(bench, API_CREATE_LAST, "event");
+	for (size_t i = 0; i < 8; i++)
+		send_named(bench, API_CREATE, "volume");
+	fake_run_until(&bench->loop, &bench->is_done);
+	end(bench);
+}
+
+/* Without a difference between them, they come in the order in which they were sent. */
+static void test_in_order(void **state)
+{
+	static const char *const names[] = { "a", "b", "c", "d", "e", "f", "g", "h" };
+	static char wants[SD_ARRAY_SIZE(names)][32];
+	struct fake_step steps[SD_ARRAY_SIZE(names)];
+	struct bench *bench;
+
+	(void)state;
+	for (size_t i = 0; i < SD_ARRAY_SIZE(names); i++) {
+		(void)snprintf(wants[i], sizeof(wants[i]), "{\"name\":\"%s\"}", names[i]);
+		/* The first four are under way at once, and may overtake each other. */
+		steps[i] = (struct fake_step){ .wants = { i < 4 ? "POST " : wants[i] },
+			.pieces = { { OK_OBJECT, 0, i < 4 ? 20 + 20 * (unsigned)i : 100 } } };
+	}
+	bench = begin(steps, SD_ARRAY_SIZE(steps));
+	bench->n_wanted = SD_ARRAY_SIZE(steps);
+	for (size_t i = 0; i < SD_ARRAY_SIZE(names); i++)
+		send_named(bench, API_CREATE, names[i]);
+	fake_run_until(&bench->loop, &bench->is_done);
+	end(bench);
+}
+
 static void test_long_answer(void **state)
 {
 	static const struct fake_step steps[] = {
@@ -475,6 +530,8 @@ int main(void)
 		cmocka_unit_test(test_cancel),
 		cmocka_unit_test(test_close_within),
 		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_last),
+		cmocka_unit_test(test_in_order),
 		cmocka_unit_test(test_long_answer),
 		cmocka_unit_test(test_count),
 		cmocka_unit_test(test_away),
