@@ -14,24 +14,38 @@
 
 #define EDGE (1ull << 20) /* what is read as bytes at both ends: the first and the last MiB */
 
-/* The disk as sysfs has it now; fd must be it. What the caller knows may be minutes old. */
+static const struct sd_disk *by_name(const struct sd_disks *disks, const char *name)
+{
+	for (size_t i = 0; i < disks->n; i++)
+		if (strcmp(disks->disk[i].name, name) == 0)
+			return &disks->disk[i];
+	return NULL;
+}
+
+/*
+ * The disk as sysfs has it now; fd must be it. What the caller knows may be minutes old. Of the others only those
+ * with its WWID matter, and to read all of them for each one takes long where there are many.
+ */
 static int check_reread(
         const struct sd_disk *disk, int fd, struct sd_disk *ret, struct sd_error *err)
 {
-	_cleanup_disks_ struct sd_disks disks = { NULL, 0 };
-	const struct sd_disk *now = NULL;
+	_cleanup_disks_ struct sd_disks alike = { NULL, 0 }, all = { NULL, 0 };
+	const struct sd_disk *now;
 	struct stat st;
-	size_t i;
 	int r;
 
 	if (fstat(fd, &st) < 0)
 		return sd_error_errno(err, errno, "could not tell what %s is", disk->node);
-	r = sd_disks_read(&disks, err);
+	r = sd_disks_read_wwid(disk->wwid, &alike, err);
 	if (r < 0)
 		return r;
-	for (i = 0; i < disks.n; i++)
-		if (!strcmp(disks.disk[i].name, disk->name))
-			now = &disks.disk[i];
+	now = by_name(&alike, disk->name);
+	if (!now) { /* gone, or another one */
+		r = sd_disks_read(&all, err);
+		if (r < 0)
+			return r;
+		now = by_name(&all, disk->name);
+	}
 	if (!now)
 		return sd_error_set(err, ENODEV, "%s is not there any more", disk->node);
 	if (now->devno != disk->devno || now->size != disk->size ||
