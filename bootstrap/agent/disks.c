@@ -119,6 +119,7 @@ static int start(struct agent *agent, struct sd_error *err)
 	const struct uevent_listener listener = { .disk = on_uevent };
 	struct uevent_listener uevents;
 	struct disks *disks = calloc(1, sizeof(*disks));
+	int r;
 
 	if (!disks)
 		return sd_error_set(err, ENOMEM, "out of memory");
@@ -133,10 +134,12 @@ static int start(struct agent *agent, struct sd_error *err)
 	(void)uv_timer_init(&agent->loop, &disks->full);
 	(void)uv_timer_init(&agent->loop, &disks->settle);
 	disks->full.data = disks->settle.data = disks;
-	(void)uv_timer_start(&disks->full, on_full, 0, 0);
 	uevents = listener;
 	uevents.data = disks;
-	return uevents_open(&agent->loop, &uevents, &disks->uevents, err);
+	r = uevents_open(&agent->loop, &uevents, &disks->uevents, err);
+	if (r == 0)
+		on_full(&disks->full);
+	return r;
 }
 
 /* How long no disk has had its volume. The clock runs on while one of them is looked at. */

@@ -80,6 +80,20 @@ static void let_pv_rest(struct work *work, const struct sd_error *err)
 	agent_wake_in(agent, note->rests_until - uv_now(&agent->loop));
 }
 
+/*
+ * Of many that are published at once none is looked at again before the last is: the looks would take the
+ * processors from the API server, perhaps, and from us, and nothing was done to these disks.
+ */
+static bool look_can_wait(const struct work *work)
+{
+	if (work->kind != ACT_PUBLISH)
+		return false;
+	for (const struct work *other = work->disks->works; other; other = other->next)
+		if (other->kind == ACT_PUBLISH)
+			return true;
+	return false;
+}
+
 static void let_disk_rest(struct work *work, const struct sd_error *err)
 {
 	struct agent *agent = work->disks->agent;
@@ -102,7 +116,8 @@ static void let_disk_rest(struct work *work, const struct sd_error *err)
 		slot_let_go(slot);
 	} else if (!agent->is_stopping) {
 		slot->is_stale = true;
-		scan_go_on(&work->disks->scan);
+		if (!look_can_wait(work))
+			scan_go_on(&work->disks->scan);
 	}
 }
 
