@@ -168,7 +168,7 @@ static void on_list_done(void *data, const struct http_result *result)
  */
 static char *list_parameters(const struct api_watch *watch)
 {
-	_cleanup_free_ char *last = watch->last ? watch_encode(watch->last) : NULL;
+	_cleanup_free_ char *last = watch->last ? http_escape(watch->last) : NULL;
 	char *parameters;
 	int r;
 
