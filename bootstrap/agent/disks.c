@@ -11,6 +11,7 @@
 
 #define SETTLE_MS 100 /* a burst of events */
 #define SWEEP_SECONDS 600
+#define SWEEP_EVERY 30 /* seconds, or with each full look if these come more often */
 
 struct pv_note *disks_note(struct disks *disks, const char *name)
 {
@@ -101,6 +102,18 @@ static void sweep(struct disks *disks)
 		disks->is_sweeping = true;
 }
 
+/* What kubelet forgot is gone within a minute. This reads a few files, where a full look asks every disk. */
+static void on_sweep(uv_timer_t *timer)
+{
+	struct disks *disks = timer->data;
+	uint64_t seconds = node_config_scan_s(&disks->agent->settings.config);
+
+	sweep(disks);
+	if (seconds > SWEEP_EVERY)
+		seconds = SWEEP_EVERY;
+	(void)uv_timer_start(timer, on_sweep, UINT64_C(1000) * seconds, 0);
+}
+
 static void on_full(uv_timer_t *timer)
 {
 	struct disks *disks = timer->data;
@@ -110,7 +123,6 @@ static void on_full(uv_timer_t *timer)
 	config = &disks->agent->settings.config;
 	scan_refresh(&disks->scan, NULL);
 	metrics_set(disks->agent->metrics, METRIC_LAST_SCAN, "", "", (double)time(NULL));
-	sweep(disks);
 	(void)uv_timer_start(timer, on_full, UINT64_C(1000) * node_config_scan_s(config), 0);
 }
 
@@ -132,13 +144,16 @@ static int start(struct agent *agent, struct sd_error *err)
 		.data = disks,
 	};
 	(void)uv_timer_init(&agent->loop, &disks->full);
+	(void)uv_timer_init(&agent->loop, &disks->sweep);
 	(void)uv_timer_init(&agent->loop, &disks->settle);
-	disks->full.data = disks->settle.data = disks;
+	disks->full.data = disks->settle.data = disks->sweep.data = disks;
 	uevents = listener;
 	uevents.data = disks;
 	r = uevents_open(&agent->loop, &uevents, &disks->uevents, err);
 	if (r == 0)
 		on_full(&disks->full);
+	if (r == 0)
+		on_sweep(&disks->sweep);
 	return r;
 }
 
@@ -328,6 +343,7 @@ static void stop(struct agent *agent)
 		return;
 	uevents_close(&disks->uevents);
 	uv_close((uv_handle_t *)&disks->full, NULL);
+	uv_close((uv_handle_t *)&disks->sweep, NULL);
 	uv_close((uv_handle_t *)&disks->settle, NULL);
 }
 

@@ -43,6 +43,7 @@ struct disks {
 	struct scan scan;
 	struct uevents uevents;
 	uv_timer_t full;   /* a look at every disk now and then */
+	uv_timer_t sweep;  /* of what no pod uses */
 	uv_timer_t settle; /* a burst of events is one look */
 	char pending[8][UEVENT_NAME_SIZE];
 	size_t n_pending; /* more than there is room for: all of them */

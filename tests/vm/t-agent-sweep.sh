@@ -52,8 +52,18 @@ sleep 5
 isnt "a stage that something still uses is left" "$(stage_of "$plain")" ""
 kill $!
 ok "until that is gone" eventually 60 is_unstaged "$plain" || agent_log
-succeeds "unmount of what is left" unmount "$(pod 3)"
 stop_agent
 is "the agent stops" $? 0
+
+# As configured by default it looks at every disk every five minutes, but sweeps more often.
+configure '{}'
+start_agent
+ok "another agent begins" eventually 60 solodisk agent --probe
+succeeds "mounted once more" mount "$(pod 5)" "$(options "$plain" pv)"
+umount "$(pod 5)"
+ok "within a minute its stage is taken away" eventually 60 is_unstaged "$plain" || agent_log
+succeeds "unmount of what is left" unmount "$(pod 3)"
+stop_agent
+is "and stops" $? 0
 no_leftovers ""
 done_testing
