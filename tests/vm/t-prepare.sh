@@ -50,6 +50,7 @@ mkdir -p "$KEYS" /mnt/v
 ok "plain XFS" solodisk prepare --filesystem xfs --yes nvme0n1
 id=$(volume nvme0n1 .volume.id)
 is "the volume is ready" "$(volume nvme0n1 .state)" ready
+udevadm settle # lsblk asks udev, which may still be at the event
 is "the partition's name is the state" "$(lsblk -dno PARTLABEL /dev/nvme0n1p1)" \
 	"solodisk-ready-${id%%-*}"
 is "the partition's type says whose it is" "$(lsblk -dno PARTTYPE /dev/nvme0n1p1)" \
