@@ -175,9 +175,6 @@ static int set_up(struct agent *agent, struct sd_error *err)
 	r = settings_open(&agent->loop, options->config, &agent->settings, err);
 	if (r == 0)
 		r = children_start(&agent->loop, &agent->children, err);
-	/* The first looks at disks are under way while the libraries of the next two are loaded. */
-	for (size_t i = 0; r == 0 && sources[i]; i++)
-		r = sources[i]->start(agent, err);
 	if (r == 0)
 		r = server_open(&agent->loop, options->listen,
 		        &(struct server_pages){ on_metrics, on_health, agent }, &agent->server,
@@ -185,6 +182,8 @@ static int set_up(struct agent *agent, struct sd_error *err)
 	if (r == 0)
 		r = api_open(&agent->loop, options->kubeconfig, &agent->api, err);
 	report_init(&agent->report, agent->api, agent->node.name);
+	for (size_t i = 0; r == 0 && sources[i]; i++)
+		r = sources[i]->start(agent, err);
 	return r;
 }
 
@@ -219,7 +218,6 @@ int agent_run(const struct agent_options *options, struct sd_error *err)
 			sources[i]->stop(&agent);
 		server_close(sd_steal(agent.server));
 		api_close(sd_steal(agent.api));
-		children_close(&agent.children);
 		uv_walk(&agent.loop, close_handle, NULL);
 	}
 	(void)uv_run(&agent.loop, UV_RUN_DEFAULT);

@@ -149,15 +149,12 @@ int children_start(uv_loop_t *loop, struct children *ret, struct sd_error *err)
 {
 	int r;
 
-	*ret = (struct children){ 0 };
+	*ret = (struct children){ .loop = loop };
 	r = uv_signal_init(loop, &ret->signal);
 	ret->signal.data = ret;
 	if (r == 0)
 		r = uv_signal_start(&ret->signal, on_signal, SIGCHLD);
-	if (r < 0)
-		return sd_error_errno(err, -r, "cannot listen to child processes");
-	ret->loop = loop;
-	return 0;
+	return r < 0 ? sd_error_errno(err, -r, "cannot listen to child processes") : 0;
 }
 
 static int listen_to(struct child *child, unsigned seconds)

@@ -131,7 +131,6 @@ static int start(struct agent *agent, struct sd_error *err)
 	const struct uevent_listener listener = { .disk = on_uevent };
 	struct uevent_listener uevents;
 	struct disks *disks = calloc(1, sizeof(*disks));
-	int r;
 
 	if (!disks)
 		return sd_error_set(err, ENOMEM, "out of memory");
@@ -147,14 +146,12 @@ static int start(struct agent *agent, struct sd_error *err)
 	(void)uv_timer_init(&agent->loop, &disks->sweep);
 	(void)uv_timer_init(&agent->loop, &disks->settle);
 	disks->full.data = disks->settle.data = disks->sweep.data = disks;
+	/* Not at once: an agent that cannot begin, for its credentials perhaps, has touched nothing. */
+	(void)uv_timer_start(&disks->full, on_full, 0, 0);
+	(void)uv_timer_start(&disks->sweep, on_sweep, 0, 0);
 	uevents = listener;
 	uevents.data = disks;
-	r = uevents_open(&agent->loop, &uevents, &disks->uevents, err);
-	if (r == 0)
-		on_full(&disks->full);
-	if (r == 0)
-		on_sweep(&disks->sweep);
-	return r;
+	return uevents_open(&agent->loop, &uevents, &disks->uevents, err);
 }
 
 /* How long no disk has had its volume. The clock runs on while one of them is looked at. */

@@ -21,13 +21,12 @@ struct api_watch {
 	struct api_try try;
 	struct api_alarm alarm;
 	char *version;  /* go on from here; NULL: everything has to be listed */
-	char *last;     /* not older than this, then; NULL: not known */
+	char *last;     /* not older than this, then; "0": any; NULL: the newest */
 	char *more;     /* the list's next page; NULL: the first */
 	sd_json *items; /* of the pages so far */
 	struct watch_lines lines;
 	uint64_t begun; /* the stream, by the loop's clock */
 	unsigned attempt;
-	bool was_listed; /* once */
 	bool is_bad;     /* the stream said what no stream should */
 	bool is_failing; /* and the listener knows */
 	bool *gone;      /* set when it is stopped by what we called */
@@ -153,7 +152,6 @@ static void on_list_done(void *data, const struct http_result *result)
 		go_on(watch);
 		return;
 	}
-	watch->was_listed = true;
 	items = sd_steal(watch->items);
 	/* What the list was made from is not needed while others work with it. */
 	sd_json_free(sd_steal(list));
@@ -168,18 +166,18 @@ static void on_list_done(void *data, const struct http_result *result)
  */
 static char *list_parameters(const struct api_watch *watch)
 {
-	_cleanup_free_ char *last = watch->last ? http_escape(watch->last) : NULL;
+	_cleanup_free_ char *last = NULL;
 	char *parameters;
 	int r;
 
-	if (watch->more)
+	if (watch->more) {
 		r = asprintf(&parameters, "limit=%d&continue=%s", PAGE, watch->more);
-	else if (!watch->was_listed)
-		r = asprintf(&parameters, "limit=%d&resourceVersion=0", PAGE);
-	else if (last)
-		r = asprintf(&parameters, "resourceVersion=%s", last);
-	else
+	} else if (watch->last) {
+		last = http_escape(watch->last);
+		r = last ? asprintf(&parameters, "resourceVersion=%s", last) : -1;
+	} else {
 		r = asprintf(&parameters, "limit=%d", PAGE);
+	}
 	return r < 0 ? NULL : parameters;
 }
 
@@ -361,6 +359,7 @@ int api_watch_start(struct api *api, const char *path, const char *selector,
 	watch->alarm = (struct api_alarm){ .ring = go_on, .data = watch };
 	watch->path = strdup(path);
 	watch->selector = selector ? http_escape(selector) : NULL;
+	watch->last = strdup("0");
 	watch->next = api->watches;
 	if (watch->next)
 		watch->next->prev = watch;

@@ -20,7 +20,7 @@ run_scenario() {
 	SECONDS=0
 	# shellcheck disable=SC1090 # one of several
 	. "$SRC/tests/e2e/scenario-$1.sh"
-	reset_disks a b c d e
+	reset_disks a b c d e f g h i j k l m
 	figure "scenario $1: $SECONDS s"
 	[ "$failures" -eq "$failed_before" ] || keep_logs "$1"
 }

@@ -51,4 +51,3 @@ running second
 ok "the next pod finds zeros" zeros second
 ok "its pod is deleted" delete_pod second
 stop_agent
-reset_disks f

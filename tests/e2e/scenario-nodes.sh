@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shellcheck shell=bash disable=SC2154,SC2016 # cluster.sh and pods.sh set what is only read here; the pods' own shell
+# shellcheck shell=bash disable=SC2154 # cluster.sh and pods.sh set what is only read here
 # Two nodes with disks of their own: the scheduler takes the node that has a disk for the claim, the claim gets a disk of
 # the node that the pod must be on, and a pod with data stays with its disk.
 . "$SRC/tests/e2e/node-b.sh"
@@ -8,7 +8,8 @@ ok "a second node" start_node_b
 publish a --filesystem xfs
 on_node=node-b publish c --filesystem ext4
 on_node=node-b publish d --filesystem xfs
-keeps='echo $MY_NODE >>/data/log; sync; trap "exit 0" TERM; while :; do sleep 1; done'
+# keeps WORD: the command of a pod that adds it to its log.
+keeps() { printf 'echo %s >>/data/log; sync; trap "exit 0" TERM; while :; do sleep 1; done' "$1"; }
 
 node_of() { field "$pod_path/$1" .spec.nodeName; }
 # has_disk CLAIM DISK
@@ -16,7 +17,7 @@ has_disk() { is "claim $1 is bound to disk $2" "$(volume_of_claim "$1")" "solodi
 
 # Only node-b's largest disk is large enough.
 claim large 700Mi
-run_pod large large "${keeps/\$MY_NODE/large}"
+run_pod large large "$(keeps large)"
 running large
 is "the scheduler takes the node whose disk is large enough" "$(node_of large)" node-b
 has_disk large c
@@ -24,13 +25,13 @@ is "the pod sees what it wrote" "$(in_pod large cat /data/log)" large
 
 # A pod that must be on node-b gets that node's disk, although node-a has one as good.
 claim there 300Mi
-run_pod there there "${keeps/\$MY_NODE/there}" '"nodeSelector": {"kubernetes.io/hostname": "node-b"}'
+run_pod there there "$(keeps there)" '"nodeSelector": {"kubernetes.io/hostname": "node-b"}'
 running there
 has_disk there d
 
 # And one that must be on node-a, one of node-a's.
 claim here 300Mi
-run_pod here here "${keeps/\$MY_NODE/here}" '"nodeSelector": {"kubernetes.io/hostname": "node-a"}'
+run_pod here here "$(keeps here)" '"nodeSelector": {"kubernetes.io/hostname": "node-a"}'
 running here
 has_disk here a
 claim none 300Mi
@@ -42,7 +43,7 @@ is "and the claim stays Pending" "$(claim_phase none)" Pending
 # The data's node may take no pod: the pod waits for it, and goes nowhere else.
 ok "its pod is deleted" delete_pod none there
 api PATCH /api/v1/nodes/node-b '{"spec": {"unschedulable": true}}' >/dev/null
-run_pod there there "${keeps/\$MY_NODE/again}"
+run_pod there there "$(keeps again)"
 ok "while its node is cordoned the pod's event names the volume's node affinity" eventually "$WAIT" event_says \
 	'there FailedScheduling [^$]*volume node affinity conflict'
 is "it waits" "$(phase there)" Pending
@@ -88,4 +89,3 @@ container=$(container_of here)
 ok "the pods of node-b are deleted" delete_pod large there
 ok "the second node stops" stop_node_b
 is "the first one's pod never stopped" "$(container_of here) $(in_pod here cat /data/log)" "$container here"
-reset_disks f g
