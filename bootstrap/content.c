@@ -37,13 +37,10 @@ bool content_is_none(const struct recipe *recipe)
 
 int content_check_none(const char *node, struct sd_error *err)
 {
-	_cleanup_close_ int fd = open(node, O_RDONLY | O_CLOEXEC);
 	struct sd_content content;
 	int r;
 
-	if (fd < 0)
-		return sd_error_errno(err, errno, "cannot open %s", node);
-	r = sd_probe_content(fd, node, &content, err);
+	r = sd_probe_node(node, &content, err);
 	if (r == 0)
 		return sd_error_set(err, EUCLEAN, "it holds %s", content.type);
 	if (r != -ENODATA)

@@ -41,13 +41,10 @@ int sd_crypt_handle_open(const char *device, struct sd_crypt_handle *handle, str
  */
 static int check_is_ours(const char *device, const char *id, struct sd_error *err)
 {
-	_cleanup_close_ int fd = open(device, O_RDONLY | O_CLOEXEC);
 	struct sd_content content;
 	int r;
 
-	if (fd < 0)
-		return sd_error_errno(err, errno, "cannot open %s", device);
-	r = sd_probe_content(fd, device, &content, err);
+	r = sd_probe_node(device, &content, err);
 	if (r == -ENODATA)
 		return sd_error_set(err, EINVAL, "%s is not encrypted: it holds nothing", device);
 	if (r < 0)

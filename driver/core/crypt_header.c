@@ -111,13 +111,10 @@ static int load_file(const char *path, const char *device, const char *id,
 static int check_inside(
         const struct sd_mapping *mapping, const char *path, const char *id, struct sd_error *err)
 {
-	_cleanup_close_ int fd = open(mapping->node, O_RDONLY | O_CLOEXEC);
 	struct sd_content content = { 0 };
 	int r;
 
-	if (fd < 0)
-		return sd_error_errno(err, errno, "cannot open %s", mapping->node);
-	r = sd_probe_content(fd, mapping->node, &content, err);
+	r = sd_probe_node(mapping->node, &content, err);
 	if (r < 0 && r != -ENODATA && r != -ENOTUNIQ)
 		return r;
 	if (r == 0 && strcmp(content.uuid, id) == 0)

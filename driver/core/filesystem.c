@@ -142,13 +142,10 @@ int sd_filesystem_make(
 int sd_filesystem_check(const char *device, const char *id, const char *expected, char *ret_type,
         struct sd_error *err)
 {
-	_cleanup_close_ int fd = open(device, O_RDONLY | O_CLOEXEC);
 	struct sd_content content;
 	int r;
 
-	if (fd < 0)
-		return sd_error_errno(err, errno, "cannot open %s", device);
-	r = sd_probe_content(fd, device, &content, err);
+	r = sd_probe_node(device, &content, err);
 	return r < 0 ? r
 	             : sd_filesystem_check_content(&content, device, id, expected, ret_type, err);
 }

@@ -201,6 +201,15 @@ int sd_probe_content(int fd, const char *path, struct sd_content *ret, struct sd
 	return 0;
 }
 
+int sd_probe_node(const char *node, struct sd_content *ret, struct sd_error *err)
+{
+	_cleanup_close_ int fd = open(node, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return sd_error_errno(err, errno, "cannot open %s", node);
+	return sd_probe_content(fd, node, ret, err);
+}
+
 static void probe_describe(const struct sd_content *c, char *buf, size_t size)
 {
 	const char *noun = "data";

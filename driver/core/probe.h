@@ -39,6 +39,9 @@ int sd_probe_preload(struct sd_error *err);
  */
 int sd_probe_content(int fd, const char *path, struct sd_content *ret, struct sd_error *err);
 
+/* The same for who needs the partition or mapping for nothing else; it is opened for reading, and closed. */
+int sd_probe_node(const char *node, struct sd_content *ret, struct sd_error *err);
+
 /*
  * Whether a whole device holds nothing that libblkid knows: superblocks (also with a bad checksum),
  * partition tables (also a GPT without its protective MBR), RAID and volume manager members.
