@@ -11,9 +11,9 @@ start_agent() {
 	mkdir -p /etc/solodisk
 	printf '%s\n' "${1:-{\}}" >/etc/solodisk/config.json
 	chmod 0644 /etc/solodisk/config.json
-	kubectl create namespace solodisk >/dev/null 2>&1
-	kubectl apply -f "$SRC/deploy/base/rbac.yaml" >/dev/null
-	make_kubeconfig "$kube/agent.kubeconfig" "$(make_token solodisk solodisk)"
+	make_kubeconfig "$kube/agent.kubeconfig" "$(make_token solodisk solodisk)" # and the namespace
+	api GET /apis/rbac.authorization.k8s.io/v1/clusterrolebindings/solodisk >/dev/null 2>&1 ||
+		kubectl apply -f "$SRC/deploy/base/rbac.yaml" >/dev/null
 	restart_agent
 }
 restart_agent() {

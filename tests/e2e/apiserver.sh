@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# A real API server on a real etcd, in the guest, with RBAC, TLS and service account tokens. Needs
-# "# vm: --kubernetes --memory 2048" at the top of the test, and lib.sh.
+# A real API server on a real etcd, with RBAC, TLS and service account tokens. Needs $KUBERNETES and lib.sh. A test in
+# a guest wants guest-apiserver.sh, which has the same functions.
 #
 #	start_apiserver			etcd too; also after stop_ and kill_apiserver, with the same objects
 #	stop_apiserver, kill_apiserver	SIGTERM, SIGKILL; stop_etcd
@@ -15,12 +15,12 @@
 #
 # $kube has ca.crt, admin.kubeconfig, log/*.log. $APISERVER is https://127.0.0.1:6443.
 #
-# No test waits for any of this to be fast: an emulated CPU needs some 20 s for the start.
+# No test waits for any of this to be fast.
 
 kube=${kube:-/run/kubernetes}
 api_port=${api_port:-6443}
 etcd_port=${etcd_port:-2379}
-APISERVER=https://127.0.0.1:$api_port
+APISERVER=https://${api_address:-127.0.0.1}:$api_port
 export KUBECONFIG=$kube/admin.kubeconfig
 PATH=$KUBERNETES/bin:$PATH
 
@@ -39,7 +39,7 @@ kube_clients() {
 # An authority, a certificate of the server and a key for service account tokens. Elliptic curves: quick.
 make_certificates() {
 	local names=DNS:localhost,DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc
-	names+=,IP:127.0.0.1,IP:10.96.0.1,IP:10.10.0.1
+	names+=,IP:127.0.0.1,IP:10.96.0.1,IP:10.10.0.1,IP:10.0.2.2
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=test-ca \
 		-keyout "$kube/ca.key" -out "$kube/ca.crt"
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=kube-apiserver \
@@ -126,6 +126,12 @@ apiserver_is_ready() {
 }
 apiserver_is_ready_or_gone() {
 	apiserver_is_ready || daemon_is_gone kube-apiserver
+}
+# Not in a guest either, and never stopped.
+start_scheduler() {
+	make_kubeconfig "$kube/scheduler.kubeconfig" scheduler-token
+	start_daemon kube-scheduler kube-scheduler --kubeconfig="$kube/scheduler.kubeconfig" \
+		--port=0 --secure-port=0 --leader-elect=false --v=4
 }
 stop_apiserver() {
 	stop_daemon kube-apiserver

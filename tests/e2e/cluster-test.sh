@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Starts a cluster in the guest and runs the scenarios in it, one after the other. tests/e2e/run calls it.
-# vm: --kubernetes --cpus 2 --memory 4096 --disk virtio,name=cluster,size=8G
+# vm: --apiserver --cpus 2 --memory 4096 --disk virtio,name=cluster,size=8G
 # vm: --disk nvme,name=a,size=512M --disk nvme,name=b,size=512M --disk nvme,name=c,size=1G
 # vm: --disk scsi,name=d,size=512M --disk scsi,name=e,size=512M
 # vm: --disk scsi,name=f,size=64M --disk scsi,name=g,size=64M --disk scsi,name=h,size=64M --disk scsi,name=i,size=64M
@@ -17,7 +17,7 @@
 run_scenario() {
 	local failed_before=$failures
 	note "scenario $1"
-	SECONDS=0
+	SECONDS=0 reported=0
 	# shellcheck disable=SC1090 # one of several
 	. "$SRC/tests/e2e/scenario-$1.sh"
 	reset_disks a b c d e f g h i j k l m
@@ -25,9 +25,12 @@ run_scenario() {
 	[ "$failures" -eq "$failed_before" ] || keep_logs "$1"
 }
 
-# lib.sh's, and counts what failed.
+# lib.sh's, and counts what failed, and says what took long.
 failures=0
+reported=0
 report() {
+	((SECONDS - reported < 5)) || note "$((SECONDS - reported)) s:"
+	reported=$SECONDS
 	tests_run=$((tests_run + 1))
 	echo "$tests_run" >"$tests_file"
 	printf '%s %d - %s\n' "$1" "$tests_run" "$2"

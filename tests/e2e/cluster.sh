@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash disable=SC2119,SC2120 # node-b.sh gives arguments
-# A whole Kubernetes in the guest: etcd, API server, controller-manager, scheduler, containerd, kubelet.
-# Sourced after lib.sh and driver.sh. Needs "--kubernetes --cpus 2 --memory 4096" and a virtio disk
-# named "cluster", where everything lives that survives a power cut.
+# A whole Kubernetes: controller-manager, containerd and kubelet in the guest; etcd, API server and scheduler, which
+# have nothing to do with a node, on the host. Sourced after lib.sh and driver.sh. Needs "--apiserver --cpus 2 --memory
+# 4096" and a virtio disk named "cluster", where everything lives that survives a power cut.
 #
 #	start_cluster			what there was before the last boot comes up again
-#	start_NAME, stop_NAME		etcd apiserver controller_manager scheduler containerd kubelet
+#	start_NAME, stop_NAME		apiserver controller_manager containerd kubelet; start_scheduler
 #	set_mode ATTACH [CONTROLLER]	true or false: the driver's mode, and who attaches; restarts both sides
 #	figure TEXT...			a line of the summary at the end
 #	driver_calls [PARENT]		how often the driver was run (by this process), and how long it took
 #	keep_logs NAME			all logs, and all objects, to $STATE/logs/NAME
 #
-# The API server listens on port 443, and its service's address is one of this machine's: so pods reach
-# it at https://kubernetes.default's address without kube-proxy.
+# The API server's service has an address of this machine's, and a relay behind it: so pods reach it at
+# https://kubernetes.default's address without kube-proxy.
 
 # shellcheck disable=SC2034 # for apiserver.sh
-kube=/var/lib/cluster/kube api_port=443
-. "$SRC/tests/e2e/apiserver.sh"
+kube=/var/lib/cluster/kube
+. "$SRC/tests/e2e/guest-apiserver.sh"
 node="node-a"
 verbosity=${verbosity:-10}
 CONTROLLER_ROOT=/run/controller-manager # what the controller-manager sees as /
@@ -121,15 +121,6 @@ stop_controller_manager() {
 	stop_daemon kube-controller-manager
 }
 
-start_scheduler() {
-	make_kubeconfig "$kube/scheduler.kubeconfig" scheduler-token
-	start_daemon kube-scheduler kube-scheduler --kubeconfig="$kube/scheduler.kubeconfig" \
-		--port=0 --secure-port=0 --leader-elect=false --v=4
-}
-stop_scheduler() {
-	stop_daemon kube-scheduler
-}
-
 # start_kubelet [-b ADDRESS PORT PLUGINS]: that of node-a, or of another node of this machine.
 start_kubelet() {
 	local name=node${1:--a} address=${2:-10.10.0.1} port=${3:-10250} plugins=${4:-$PLUGINS}
@@ -176,26 +167,6 @@ node_is_ready() {
 	[[ $(api GET "/api/v1/nodes/${1:-$node}" 2>/dev/null) == *'"type":"Ready","status":"True"'* ]]
 }
 
-# kubectl's way to the API server without TLS, for api.
-start_proxy() {
-	start_daemon kubectl-proxy kubectl proxy --port=8001
-}
-
-# api METHOD PATH [BODY]: as apiserver.sh's, but with no program to start and no handshake. These take an emulated
-# CPU three seconds, and a scenario asks all the time. The answer has no space that nobody needs.
-api() {
-	local LC_ALL=C answer type=application/json body=${3:-} proxy
-	[ "$1" != PATCH ] || type=application/merge-patch+json
-	{
-		printf '%s %s HTTP/1.0\r\nHost: localhost\r\nAccept: application/json\r\n' "$1" "$2" >&"$proxy"
-		printf 'Content-Type: %s\r\nContent-Length: %d\r\n\r\n%s' "$type" ${#body} "$body" >&"$proxy"
-		answer=$(cat <&"$proxy")
-	} {proxy}<>/dev/tcp/127.0.0.1/8001 || return 1
-	exec {proxy}>&-
-	printf '%s\n' "${answer#*$'\r\n\r\n'}"
-	[[ $answer =~ ^HTTP/1\..\ 2 ]]
-}
-
 # lib.sh's, less often: to ask costs the components that are waited for.
 eventually() {
 	local end=$((SECONDS + $1))
@@ -212,14 +183,13 @@ start_cluster() {
 	make_network
 	"$SRC/tests/e2e/driver-calls" start /run/accounting || return 1
 	mkdir -p "$PLUGINS"
-	# etcd and the API server take longest, and containerd does not need them.
 	start_containerd || return 1
 	import_image "$IMAGES/test.tar" &
 	images=$!
-	make_credentials && start_proxy || return 1
 	# No beta API but the one that the scheduler wants: all are listed again and again.
-	start_apiserver --bind-address=0.0.0.0 --runtime-config=api/beta=false,policy/v1beta1=true \
-		--v="$verbosity" || return 1
+	start_apiserver --runtime-config=api/beta=false,policy/v1beta1=true --v="$verbosity" || return 1
+	start_daemon relay systemd-socket-activate -l 10.96.0.1:443 \
+		/lib/systemd/systemd-socket-proxyd "${APISERVER#https://}"
 	start_controller_manager
 	start_scheduler
 	wait "$images" || return 1
@@ -264,7 +234,7 @@ driver_calls() {
 keep_logs() {
 	local dir=$STATE/logs/$1
 	mkdir -p "$dir"
-	cp "$kube"/log/*.log /run/syslog "$dir" 2>/dev/null
+	cp "$kube"/log/*.log "$HOST_KUBE"/log/*.log /run/syslog "$dir" 2>/dev/null
 	kubectl get all,pv,pvc,sc,nodes,events,volumeattachments -A -o yaml >"$dir/objects.yaml" 2>&1
 	kubectl get events -A --sort-by=.metadata.creationTimestamp >"$dir/events" 2>&1
 	cp /proc/self/mountinfo "$dir/mountinfo"

@@ -76,7 +76,7 @@ is_clean() {
 
 show_agent() {
 	note "$(kubectl -n solodisk describe pods 2>&1 | tail -n 40)"
-	note "$(kubectl -n solodisk logs --all-containers --tail=60 -l app.kubernetes.io/name=solodisk 2>&1)"
+	note "$(tail -n 60 /var/log/pods/solodisk_*/*/*.log 2>&1)"
 	note "$(kubectl get pv 2>&1)"
 	note "$(api GET /api/v1/namespaces/default/events | jq -r '.items[] | select(.source.component == "solodisk").message' | tail -n 20)"
 	note "$(tail -n 30 /run/syslog)"

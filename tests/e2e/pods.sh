@@ -7,7 +7,8 @@
 #	run_pod NAME CLAIM [SHELL-COMMAND]	a pod with the claim at /data; waits for nothing
 #	pod_runs NAME, pod_is_gone NAME, phase NAME, claim_phase NAME
 #	in_pod NAME COMMAND...			in the pod's container, as its user
-#	container_of NAME			its container's ID: another one if it was started again
+#	container_of NAME [CONTAINER]		its container's ID ("main"): another one if it was started again
+#	in_container ID COMMAND...
 #	said NAME				what the pod has printed
 #	delete_pod NAME...			and waits
 #	reset_disks				at a scenario's end: nothing left, all disks blank
@@ -84,14 +85,17 @@ running() {
 
 # in_pod POD COMMAND...: what kubelet would do for kubectl exec in the end; all before that takes ten seconds.
 in_pod() {
-	"$KUBERNETES/bin/runc" --root /run/containerd/runc/k8s.io exec "$(container_of "$1")" "${@:2}"
+	in_container "$(container_of "$1")" "${@:2}"
+}
+in_container() {
+	"$KUBERNETES/bin/runc" --root /run/containerd/runc/k8s.io exec "$@"
 }
 container_of() {
 	local config dir
 	for dir in /run/containerd{,-b}/io.containerd.runtime.v2.task/k8s.io/*; do
 		config=$(cat "$dir/config.json" 2>/dev/null)
 		[[ $config == *'"io.kubernetes.cri.sandbox-name":"'"$1"'"'* ]] || continue
-		[[ $config == *'"io.kubernetes.cri.container-type":"container"'* ]] && printf '%s' "${dir##*/}"
+		[[ $config == *'"io.kubernetes.cri.container-name":"'"${2:-main}"'"'* ]] && printf '%s' "${dir##*/}"
 	done
 }
 
@@ -127,7 +131,8 @@ none_in() {
 reset_disks() {
 	local name disk
 	for name in /apis/apps/v1/namespaces/default/statefulsets "$pod_path" "$claim_path"; do
-		api DELETE "$name" >/dev/null
+		# At once: a scenario that cares how its pods end has deleted them.
+		api DELETE "$name?gracePeriodSeconds=0" >/dev/null
 		eventually "$WAIT" none_in "$name"
 	done
 	api DELETE /api/v1/persistentvolumes >/dev/null

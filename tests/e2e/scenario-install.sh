@@ -23,7 +23,7 @@ done
 is "a disk of no pool is left alone" "$(volume_of "$(vm dev b)")" ""
 ok "to its last byte" cmp -n $((512 << 20)) "$(vm dev b)" /dev/zero
 in_agent() {
-	kubectl -n solodisk exec "$(agent_pod)" -c agent -- "$@"
+	in_container "$(container_of "$(agent_pod)" agent)" "$@"
 }
 like "solodisk list, in the pod" "$(in_agent solodisk list "$first")" "ready.*$(volume_of "$first" | cut -c 1-8)"
 

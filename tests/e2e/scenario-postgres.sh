@@ -14,7 +14,7 @@ STATEFULSET='{"kind": "StatefulSet", "apiVersion": "apps/v1", "metadata": {"name
    "volumeMounts": [{"name": "data", "mountPath": "/data"}]}]}}}}'
 
 in_db() {
-	kubectl exec -i db-0 -- psql -h /tmp -U postgres -qtA "$@"
+	in_pod db-0 psql -h /tmp -U postgres -qtA "$@"
 }
 sql() {
 	in_db -c "$1" </dev/null 2>/dev/null

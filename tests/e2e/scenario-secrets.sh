@@ -20,6 +20,6 @@ for key in "$STATE"/keys/*; do
 done
 is "what is planted is found" "$(search /tmp/planted-* | cut -d: -f1 | sort -u | tr '\n' ' ')" \
 	"/tmp/planted-base64 /tmp/planted-dump /tmp/planted-plain "
-is "no log has a key" "$(search "$kube"/log/*.log /run/syslog "$STATE"/*.syslog)" ""
+is "no log has a key" "$(search {"$kube","$HOST_KUBE"}/log/*.log /run/syslog "$STATE"/*.syslog)" ""
 kubectl get pv,pvc,pods,statefulsets,events,nodes,configmaps -A -o json >/tmp/objects.json
 is "nor has an object but the Secret" "$(search /tmp/objects.json)" ""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash disable=SC2034,SC2154 # the tests read what is set here; apiserver.sh sets $kube
-# The agent against a real API server, for guest tests. Source it after lib.sh, driver.sh and apiserver.sh.
+# The agent against a real API server, for guest tests. Source it after lib.sh, driver.sh and
+# guest-apiserver.sh.
 #
 # No controller runs: a test plays it, by the phases of the PersistentVolumes.
 
@@ -12,8 +13,8 @@ CONFIG=/etc/solodisk/config.json
 start_world() {
 	start_apiserver "$@" || return 1
 	make_node node-a host-a && make_node node-b host-b
-	kubectl create namespace solodisk >/dev/null && kubectl apply -f "$SRC/deploy/base/rbac.yaml" >/dev/null
-	make_kubeconfig /run/agent.kubeconfig "$(make_token solodisk solodisk)"
+	make_kubeconfig /run/agent.kubeconfig "$(make_token solodisk solodisk)" # and the namespace
+	kubectl apply -f "$SRC/deploy/base/rbac.yaml" >/dev/null
 }
 
 # configure JSON: by a rename, as an editor does it.

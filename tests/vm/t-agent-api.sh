@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The agent with a faulty API server: a proxy delays, cuts, refuses and loses answers while volumes come and
 # go; the server goes away and comes back; a token ends. At the end everything is as if nothing had been.
-# vm: --kubernetes --memory 2048 --disk nvme,size=128M --disk nvme,size=128M --disk nvme,size=128M --disk nvme,size=128M,plugged=off
+# vm: --apiserver --disk nvme,size=128M --disk nvme,size=128M --disk nvme,size=128M --disk nvme,size=128M,plugged=off
 # timeout: 1500
 . "$SRC/tests/vm/lib.sh"
 . "$SRC/tests/vm/driver.sh"
-. "$SRC/tests/e2e/apiserver.sh"
+. "$SRC/tests/e2e/guest-apiserver.sh"
 
 PVS=/api/v1/persistentvolumes
 kube=${kube:?}
@@ -15,7 +15,8 @@ mkdir -p $proxy
 
 # start_world: API server, Node, and an agent's rights as deploy/ gives them; nothing but these.
 start_world() {
-	start_apiserver && make_node node-a host-a && kubectl create namespace solodisk >/dev/null &&
+	start_apiserver && make_node node-a host-a &&
+		make_token solodisk solodisk >/run/agent.token &&
 		kubectl apply -f "$SRC/deploy/base/rbac.yaml" >/dev/null
 }
 # pvs: the names of all PersistentVolumes, sorted, in a line.
@@ -79,9 +80,8 @@ for disk in nvme0n1 nvme1n1 nvme2n1; do
 done
 expected=$(printf 'solodisk.%s\n' "${ids[@]}" | sort | tr '\n' ' ')
 ok "API server, Nodes, rights" start_world
-python3 "$SRC/tests/e2e/api-proxy" 7443 $kube/apiserver.crt $kube/apiserver.key 6443 $kube/ca.crt $proxy \
+python3 "$SRC/tests/e2e/api-proxy" 7443 $kube/apiserver.crt $kube/apiserver.key "${APISERVER#https://}" $kube/ca.crt $proxy \
 	>/run/proxy.log 2>&1 &
-make_token solodisk solodisk >/run/agent.token
 cat >/run/agent.kubeconfig <<END
 clusters: [{name: c, cluster: {server: "https://127.0.0.1:7443", certificate-authority: $kube/ca.crt}}]
 users: [{name: u, user: {tokenFile: agent.token}}]

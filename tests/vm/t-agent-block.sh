@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The agent and disks in block mode, against a real API server: reserved, marked used, let go; killed between any
 # two of these; erased for the next tenant, but not while somebody has the device open.
-# vm: --kubernetes --memory 2048 --disk scsi,size=80M --disk scsi,size=80M --udev
+# vm: --apiserver --disk scsi,size=80M --disk scsi,size=80M --udev
 # timeout: 1500
 . "$SRC/tests/vm/lib.sh"
 . "$SRC/tests/vm/driver.sh"
 . "$SRC/tests/vm/tenant.sh"
-. "$SRC/tests/e2e/apiserver.sh"
+. "$SRC/tests/e2e/guest-apiserver.sh"
 . "$SRC/tests/vm/agent.sh"
 
 install_driver false

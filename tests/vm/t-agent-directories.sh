@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The agent does the local static provisioner's work, against a real API server: publishes mount points and block
 # devices, cleans released ones and publishes them again, and takes over what the static provisioner had published.
-# vm: --kubernetes --memory 2048 --disk nvme,size=64M --disk nvme,size=64M --disk nvme,size=64M
+# vm: --apiserver --disk nvme,size=64M --disk nvme,size=64M --disk nvme,size=64M
 # timeout: 1200
 . "$SRC/tests/vm/lib.sh"
-. "$SRC/tests/e2e/apiserver.sh"
+. "$SRC/tests/e2e/guest-apiserver.sh"
 
 PATH=$BUILD:$PATH
 pvs=/api/v1/persistentvolumes

@@ -3,11 +3,11 @@
 # The agent is killed at random moments while claims come and go: at the end every disk has exactly one
 # PersistentVolume, and no tenant has found what another left. KILLS=100 for longer, SEED=N for the same
 # moments again. And the API server goes away and comes back.
-# vm: --kubernetes --memory 2048 --disk scsi,size=80M --disk scsi,size=80M --disk scsi,size=80M --disk scsi,size=80M
+# vm: --apiserver --disk scsi,size=80M --disk scsi,size=80M --disk scsi,size=80M --disk scsi,size=80M
 # timeout: 1500
 . "$SRC/tests/vm/lib.sh"
 . "$SRC/tests/vm/driver.sh"
-. "$SRC/tests/e2e/apiserver.sh"
+. "$SRC/tests/e2e/guest-apiserver.sh"
 . "$SRC/tests/vm/agent.sh"
 
 kills=${KILLS:-20}

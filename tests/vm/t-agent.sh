@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The agent against a real API server: volumes are published, released ones erased and published anew, and
 # what must not be touched is not.
-# vm: --kubernetes --memory 2048 --disk nvme,size=512M --disk nvme,size=512M --disk nvme,size=512M --disk nvme,size=512M,plugged=off --disk scsi,size=128M
+# vm: --apiserver --disk nvme,size=512M --disk nvme,size=512M --disk nvme,size=512M --disk nvme,size=512M,plugged=off --disk scsi,size=128M
 # timeout: 1500
 . "$SRC/tests/vm/lib.sh"
 . "$SRC/tests/vm/driver.sh"
 . "$SRC/tests/vm/tenant.sh"
-. "$SRC/tests/e2e/apiserver.sh"
+. "$SRC/tests/e2e/guest-apiserver.sh"
 . "$SRC/tests/vm/agent.sh"
 
 pools='{"missingSeconds": 2, "ownerReference": true, "pools": [

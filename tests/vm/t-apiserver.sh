@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The real API server that other tests talk to: it starts, checks who asks, and keeps what it was told.
-# vm: --kubernetes --memory 2048
+# vm: --apiserver
 # timeout: 900
 . "$SRC/tests/vm/lib.sh"
-. "$SRC/tests/e2e/apiserver.sh"
+. "$SRC/tests/e2e/guest-apiserver.sh"
 
 pv='{"metadata": {"name": "pv-1"}, "spec": {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"],
 	"flexVolume": {"driver": "solodisk/disk"}}}'

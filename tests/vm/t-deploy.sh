@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The real API server takes all that is in deploy/, as the current kubectl sends it, and knows every field of it;
 # what the agent's account may do is what it needs and nothing more.
-# vm: --kubernetes --memory 2048 --provide TOOLS=tests/e2e/fetch-helm
+# vm: --apiserver --provide TOOLS=tests/e2e/fetch-helm
 # timeout: 1200
 . "$SRC/tests/vm/lib.sh"
-. "$SRC/tests/e2e/apiserver.sh"
+. "$SRC/tests/e2e/guest-apiserver.sh"
 
 current=$TOOLS/kubectl # Kubernetes' own of 1.20 is in the PATH
 start_apiserver || exit 1

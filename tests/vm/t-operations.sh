@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # docs/operations.md: each recipe is run as it is written there, with real disks, the bundle and the real API
 # server, and does what the page says.
-# vm: --kubernetes --memory 2048 --provide TOOLS=tests/e2e/fetch-helm
+# vm: --apiserver --provide TOOLS=tests/e2e/fetch-helm
 # vm: --disk nvme,size=400M --disk nvme,size=400M --disk nvme,size=64M
 # timeout: 1500
 . "$SRC/tests/vm/lib.sh"
-. "$SRC/tests/e2e/apiserver.sh"
+. "$SRC/tests/e2e/guest-apiserver.sh"
 . "$SRC/tests/vm/driver.sh"
 PATH=$BUNDLE:$TOOLS:$PATH
 

@@ -53,6 +53,12 @@ class Controls:
         disk = self._disk(name)
         return f"{'pci' if disk.is_pci else 'scsi'} {disk.slot}"
 
+    def do_apiserver(self, *words):
+        if not self.guest.apiserver:
+            raise HarnessError("there is none without --apiserver")
+        self.guest.apiserver.command(*words)
+        return ""
+
     # Power
 
     def do_power_cut(self, delay="0"):

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 from . import HarnessError, kernel
+from .apiserver import ApiServer
 from .controls import Controls
 from .disks import parse_disks
 from .machine import Machine, choose_accelerator
@@ -35,6 +36,7 @@ class Guest:
         self.disks = parse_disks(options.disk)
         self.kubernetes = ""
         self.provided = {}
+        self.apiserver = None
         self.boot = 0
         self.machine = None
         self.controls = None
@@ -60,17 +62,21 @@ class Guest:
         finally:
             if self.machine:
                 self.machine.kill()
+            if self.apiserver:
+                self.apiserver.end()
             if not options.keep:
                 shutil.rmtree(directory, ignore_errors=True)
 
     def _run_in(self, directory):
         options = self.options
         options.accelerator = choose_accelerator(options.accelerator)
-        if options.kubernetes:
+        if options.kubernetes or options.apiserver:
             self.kubernetes = _output(self.source / "tests/e2e/build-kubernetes")
         for name, _, script in (words.partition("=") for words in options.provide):
             self.provided[name] = _output(self.source / script)
         (directory / "guest" / "state").mkdir(parents=True, exist_ok=True)
+        if options.apiserver:
+            self.apiserver = ApiServer(self.source, directory / "guest" / "state" / "kube")
         self.console = directory / "console.log"
         self.console.write_bytes(b"")
         for disk in self.disks:

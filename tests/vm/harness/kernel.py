@@ -32,6 +32,7 @@ MODULE_GROUPS = {
     "nvme": ["nvme"],
     "scsi": ["virtio_scsi", "sd_mod"],
     "virtio": ["virtio_blk"],
+    "network": ["virtio_net"],
 }
 APPLETS = ["sh", "cp", "insmod", "ip", "ln", "mkdir", "mount", "switch_root"]
 # Never needed in a guest that has only virtual hardware; half of the package's 390 MB.

@@ -13,7 +13,9 @@ from . import HarnessError, clock, kernel
 from .qmp import Qmp
 
 CHANNELS = ("control", "out", "err", "in")
-COMMAND_LINE = ("panic=-1 oops=panic mitigations=off nokaslr no_timer_check "
+# norandmaps: QEMU keeps what it translated of a program by the address at which that lies, so a fresh
+# layout in every process is translated again: three times the price of starting a program.
+COMMAND_LINE = ("panic=-1 oops=panic mitigations=off nokaslr norandmaps no_timer_check "
                 "tsc=reliable cryptomgr.notests random.trust_cpu=on "
                 "pci=assign-busses console=ttyS0")
 KVM_RECHECK = 86400  # seconds
@@ -58,6 +60,8 @@ class Machine:
     def _command(self, options, directory, monitor):
         image = kernel.ensure_kernel()
         groups = ["base", "common", *sorted({disk.type for disk in self.disks})]
+        if options.apiserver:
+            groups.append("network")
         append = [COMMAND_LINE, f"vm.modules={','.join(groups)}", *options.append]
         if options.accelerator == "tcg":
             append.append(f"tsc_early_khz={clock.tsc_khz()}")
@@ -65,7 +69,7 @@ class Machine:
             append.append("quiet")
         command = [
             "setpriv", "--pdeathsig", "KILL", find_qemu(),
-            "-nodefaults", "-no-user-config", "-display", "none", "-nic", "none",
+            "-nodefaults", "-no-user-config", "-display", "none", *network_arguments(options),
             "-name", "solodisk-vm", "-no-reboot",
             "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny",
             "-machine", "q35,usb=off,smbus=off,sata=off,vmport=off,graphics=off",
@@ -121,6 +125,13 @@ class Machine:
         for pair in self.channels.values():
             for end in pair if isinstance(pair, tuple) else (pair,):
                 end.close()
+
+
+def network_arguments(options):
+    """None, or one to this machine's loopback addresses, which are 10.0.2.2 there."""
+    if not options.apiserver:
+        return ["-nic", "none"]
+    return ["-netdev", "user,id=net,ipv6=off", "-device", "virtio-net-pci,netdev=net,romfile="]
 
 
 def accelerator_arguments(accelerator):
