@@ -2,7 +2,7 @@
 #
 # make            build everything into build/
 # make check      install what is missing, then run every test
-# make check-e2e  the scenarios on a real Kubernetes, in a virtual machine
+# make check-e2e  the scenarios on a real Kubernetes, in a virtual machine; SCENARIOS="binding full": these
 # make demo       watch two disks go from blank to a pod and back, in a throw-away virtual machine
 # make bench      measure, as ratios within one run
 # make lint       clang-format, clang-tidy, cppcheck, gcc -fanalyzer, shellcheck, mandoc
@@ -179,7 +179,7 @@ check: deps
 
 check-e2e: deps
 	@$(MAKE) --no-print-directory -j$$(nproc) bundle
-	@tests/e2e/run
+	@tests/e2e/run $(SCENARIOS)
 
 demo: deps
 	@$(MAKE) --no-print-directory -j$$(nproc) all

@@ -29,6 +29,8 @@ for name in neighbour idle writing failing; do
 	running "$name"
 done
 container=$(container_of neighbour)
+isnt "the neighbour's container is found" "$container" "" ||
+	note "$(grep -o '"io.kubernetes.cri.[^,]*' /run/containerd/io.containerd.runtime.v2.task/k8s.io/*/config.json)"
 ok "an agent looks on" start_agent '{"missingSeconds": 2}'
 
 # pod_volume POD: the volume's directory there.

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The agent does the local static provisioner's work, against a real API server: publishes mount points and block
 # devices, cleans released ones and publishes them again, and takes over what the static provisioner had published.
-# vm: --apiserver --disk nvme,size=64M --disk nvme,size=64M --disk nvme,size=64M
+# vm: --apiserver --disk nvme,size=64M --disk nvme,size=64M --disk virtio,name=slow,size=64M
 # timeout: 1200
 . "$SRC/tests/vm/lib.sh"
 . "$SRC/tests/e2e/guest-apiserver.sh"
@@ -43,7 +43,7 @@ gone() {
 uid() {
 	local json
 	json=$(api GET $pvs/"$1" 2>/dev/null) || return 1
-	json=${json#*\"uid\": \"}
+	json=${json#*\"uid\":\"}
 	printf '%s' "${json%%\"*}"
 }
 # is_another PV UID: it has been made anew.
@@ -51,8 +51,11 @@ is_another() {
 	local now
 	now=$(uid "$1") && [ "$now" != "$2" ]
 }
+messages() {
+	api GET /api/v1/namespaces/default/events | jq -r '.items[].message'
+}
 event() {
-	api GET /api/v1/namespaces/default/events 2>/dev/null | grep -Eq "\"message\": \"$1"
+	messages 2>/dev/null | grep -Eq "^$1"
 }
 # phase PV PHASE: what the controller-manager would say, which is not here.
 phase() {
@@ -69,12 +72,12 @@ names() {
 
 mkdir -p /host/disks/{a,b,c,d} /mnt/{block,static/old,slow/slow,keep/keep}
 mkfs.ext4 -q -U 0a1b2c3d-1111-4222-8333-444444444444 /dev/nvme0n1
-mkfs.ext4 -q /dev/nvme2n1
+mkfs.ext4 -q /dev/vda
 mount /dev/nvme0n1 /host/disks/a
 mount -t tmpfs -o size=20m tmpfs /host/disks/b
 mount -t tmpfs -o size=20m tmpfs /mnt/static/old
 mount -t tmpfs -o size=20m tmpfs /mnt/keep/keep
-mount /dev/nvme2n1 /mnt/slow/slow
+mount /dev/vda /mnt/slow/slow
 ln -s /dev/nvme1n1 /mnt/block/raw
 configure false
 # The controller-manager is not here, which takes off the finalizer that this plugin puts on.
@@ -101,7 +104,7 @@ ok "another" eventually 30 has $b '"storage":"20971520"'
 ok "one that is kept" eventually 30 has $keep '"Retain"'
 ok "a block device" eventually 30 has $raw '"volumeMode":"Block"'
 ok "a plain directory is refused, with the reason" eventually 30 event '/mnt/disks/c: it is a plain directory'
-ok "once" test "$(api GET /api/v1/namespaces/default/events | grep -c '"message": "/mnt/disks/c:')" = 1
+ok "once" test "$(messages | grep -c '^/mnt/disks/c:')" = 1
 ok "it is not published" gone $c
 ok "what the static provisioner has published is told" eventually 30 event \
 	'/mnt/static/old: local-volume-provisioner-node-a-12345678-1111 has published .*cleans it'
@@ -110,7 +113,7 @@ ok "and left alone" has $old '"pv.kubernetes.io/provisioned-by":"local-volume-pr
 begin=${EPOCHREALTIME/./}
 mount -t tmpfs -o size=20m tmpfs /host/disks/c
 ok "a new mount is published" eventually 30 has $c .
-note "after $(((${EPOCHREALTIME/./} - begin) / 1000)) ms, asking with curl"
+note "after $(((${EPOCHREALTIME/./} - begin) / 1000)) ms"
 mkdir -p /host/disks/e
 ok "so is a new directory refused" eventually 30 event '/mnt/disks/e: it is a plain directory'
 note "resident: $(sed -n 's/^VmRSS:[^0-9]*//p; s/^RssAnon:[^0-9]*/anonymous: /p' /proc/$agent/status | tr '\n' ' ')"
@@ -198,7 +201,7 @@ is "it is empty" "$(names /mnt/static/old)" .
 # A disk that hangs
 
 ok "one more is there" has $slow .
-vm hang nvme2 on
+vm hang slow on
 echo 3 >/proc/sys/vm/drop_caches
 begin=$SECONDS
 mount -t tmpfs -o size=20m tmpfs /host/disks/d
@@ -206,7 +209,7 @@ ok "one filesystem that hangs keeps no other from being published" eventually 12
 note "after $((SECONDS - begin)) s"
 ok "it is told" eventually 60 event '/mnt/slow/slow: it does not answer'
 ok "and its volume stays" has $slow .
-vm hang nvme2 off
+vm hang slow off
 
 kill $agent
 ok "it ends when it is told to" wait $agent
