@@ -205,8 +205,9 @@ int sd_probe_node(const char *node, struct sd_content *ret, struct sd_error *err
 {
 	_cleanup_close_ int fd = open(node, O_RDONLY | O_CLOEXEC);
 
+	/* A driver's ENODATA is a medium error, and must not look like "nothing there". */
 	if (fd < 0)
-		return sd_error_errno(err, errno, "cannot open %s", node);
+		return sd_error_errno(err, errno == ENODATA ? EIO : errno, "cannot open %s", node);
 	return sd_probe_content(fd, node, ret, err);
 }
 

@@ -39,7 +39,10 @@ int sd_probe_preload(struct sd_error *err);
  */
 int sd_probe_content(int fd, const char *path, struct sd_content *ret, struct sd_error *err);
 
-/* The same for who needs the partition or mapping for nothing else; it is opened for reading, and closed. */
+/*
+ * The same for who needs the partition or mapping for nothing else; it is opened for reading, and closed.
+ * -ENODATA is never that it could not be opened.
+ */
 int sd_probe_node(const char *node, struct sd_content *ret, struct sd_error *err);
 
 /*

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 # A real API server on a real etcd, with RBAC, TLS and service account tokens. Needs $KUBERNETES and lib.sh. A test in
-# a guest wants guest-apiserver.sh, which has the same functions.
+# a guest wants guest-apiserver.sh, which has the same functions, if it does not look into the server itself.
 #
 #	start_apiserver			etcd too; also after stop_ and kill_apiserver, with the same objects
 #	stop_apiserver, kill_apiserver	SIGTERM, SIGKILL; stop_etcd

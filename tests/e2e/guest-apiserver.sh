@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# The API server for a test in a guest: it runs on the host, where it is quick, and the guest reaches it over a network that
-# leads to the host's loopback addresses and nowhere else. Needs "# vm: --apiserver" at the top of the test, and lib.sh.
-# The functions are apiserver.sh's. $HOST_KUBE is the host's $kube; what clients need of it is in the guest's own too.
+# The API server for a test in a guest: it runs on the host, where it is quick, and the guest has a route to the host's
+# loopback addresses, and none beyond. Needs "# vm: --apiserver" at the top of the test, and lib.sh. The functions are
+# apiserver.sh's. $HOST_KUBE is the host's $kube; what clients need of it is in the guest's own too.
 
 HOST_KUBE=$STATE/kube
 # shellcheck disable=SC2034 # the files below

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash disable=SC2154 # apiserver.sh sets $kube
-# api through one "kubectl proxy", for tests that ask all the time. Sourced after apiserver.sh.
-#
-#	make_credentials && start_proxy && start_apiserver	in this order; it is not in the way of stopping the server
+# api through one "kubectl proxy", for tests that ask all the time. Sourced after apiserver.sh. The proxy starts after
+# make_credentials, and outlives the server.
 
 proxy_address=${proxy_address:-127.0.0.1} proxy_port=${proxy_port:-8001}
 

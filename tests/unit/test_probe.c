@@ -59,6 +59,22 @@ static void test_nothing(void **state)
 	assert_string_equal(content.type, "untouched");
 }
 
+static void test_node(void **state)
+{
+	struct sd_content content = { .type = "untouched" };
+
+	(void)state;
+	assert_int_equal(sd_probe_node("/nowhere/disk", &content, &err), -ENOENT);
+	assert_non_null(strstr(err.text, "cannot open /nowhere/disk"));
+	sd_error_clear(&err);
+	assert_int_equal(sd_probe_node(image.path, &content, &err), -ENODATA);
+	assert_string_equal(content.type, "untouched");
+	run("mkfs.ext4 -q");
+	sd_error_clear(&err);
+	assert_int_equal(sd_probe_node(image.path, &content, &err), 0);
+	assert_string_equal(content.type, "ext4");
+}
+
 static void test_filesystems(void **state)
 {
 	struct sd_content content;
@@ -179,6 +195,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ONE(test_nothing),
+		ONE(test_node),
 		ONE(test_filesystems),
 		ONE(test_bad_checksum),
 		ONE(test_two_formats),

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash disable=SC2034,SC2154 # the tests read what is set here; apiserver.sh sets $kube
-# The agent against a real API server, for guest tests. Source it after lib.sh, driver.sh and
-# guest-apiserver.sh.
+# The agent against a real API server, for guest tests. Source it after lib.sh, driver.sh and guest-apiserver.sh, or
+# apiserver.sh.
 #
 # No controller runs: a test plays it, by the phases of the PersistentVolumes.
 

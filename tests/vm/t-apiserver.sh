@@ -49,5 +49,4 @@ ok "it starts again" start_apiserver
 note "ready again after $((SECONDS - begin)) s"
 ok "and has not forgotten the object" api GET $pvs/pv-1
 stop_apiserver
-stop_etcd
 done_testing

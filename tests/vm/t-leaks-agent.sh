@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # An agent that prepares and reclaims encrypted disks with a key of the node: nothing of the key is left in the
 # guest's memory, where its own, all logs, the API server with the events and etcd's files are, nor on the disk.
-# vm: --apiserver --disk nvme,size=256M --disk nvme,size=256M --disk virtio,size=64M --append init_on_free=1
+# vm: --kubernetes --memory 2048 --disk nvme,size=256M --disk nvme,size=256M --disk virtio,size=64M --append init_on_free=1
 # timeout: 1500
 . "$SRC/tests/vm/lib.sh"
 . "$SRC/tests/vm/driver.sh"
 . "$SRC/tests/vm/tenant.sh"
-. "$SRC/tests/e2e/guest-apiserver.sh"
+. "$SRC/tests/e2e/apiserver.sh" # not the host's: its memory and etcd's files are to be searched too
 . "$SRC/tests/vm/agent.sh"
 PATH=$BUILD/tests/vm:$PATH
 
